@@ -1,0 +1,424 @@
+r"""Networks as tuples of weight matrices, with their errors and gradients.
+
+A network with ``n_layers`` layers of units is a tuple of ``n_layers - 1`` weight
+matrices, first layer first, each of shape (n_out, n_in). Every function here also
+takes batches: leading axes that the weights of all layers share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dlnlib.correlations import Correlations, Modes
+
+__all__ = [
+    "error",
+    "gradient",
+    "mode_strengths",
+    "product",
+    "tanh_correlation",
+    "tanh_error",
+    "tanh_gradient",
+]
+
+Array = NDArray[np.float64]
+Weights = tuple[Array, ...]
+
+
+def product(weights: Sequence[ArrayLike]) -> Array:
+    r"""Multiply the weight matrices into the map from inputs to outputs.
+
+    .. math:: W = W^{L} \cdots W^{2} W^{1}.
+
+    Parameters
+    ----------
+    weights : sequence of array_like, each of shape (..., n_out, n_in)
+        The network, first layer first.
+
+    Returns
+    -------
+    ndarray, shape (..., n_outputs, n_inputs)
+        The composite map.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not chain.
+
+    Notes
+    -----
+    The product in Eq. 13.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.networks import product
+    >>> product((np.ones((4, 2)), np.ones((3, 4)))).shape
+    (3, 2)
+    """
+    return product_of(as_weights(weights))
+
+
+def error(weights: Sequence[ArrayLike], correlations: Correlations) -> Array:
+    r"""Return half the squared error of a linear network, from correlations alone.
+
+    .. math:: E = \tfrac12 \sum_\mu \| y^\mu - W x^\mu \|^2
+              = \tfrac12 \left[ \operatorname{tr} \Sigma^{33}
+              - \operatorname{tr} W^T (2\Sigma^{31} - W \Sigma^{11}) \right].
+
+    Parameters
+    ----------
+    weights : sequence of array_like, each of shape (..., n_out, n_in)
+        The network, first layer first.
+    correlations : Correlations
+        The data.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Error summed over examples.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not chain or do not match the data.
+
+    Notes
+    -----
+    The error that Eq. 1 descends. Its rounding error is that of ``trace_yy``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations
+    >>> from dlnlib.networks import error
+    >>> data = Correlations(np.eye(2), np.diag([3.0, 1.0]), 10.0, 2)
+    >>> print(error((np.zeros((4, 2)), np.zeros((2, 4))), data))
+    5.0
+    """
+    weights = as_weights(weights)
+    require_fit(weights, correlations)
+    return error_from_residual(product_of(weights), residual(weights, correlations), correlations)
+
+
+def gradient(weights: Sequence[ArrayLike], correlations: Correlations) -> Weights:
+    r"""Return the gradient of `error` with respect to every weight matrix.
+
+    .. math:: \frac{\partial E}{\partial W^l} = -\Big(\prod_{i>l} W^i\Big)^T
+              \Big[\Sigma^{31} - \Big(\prod_i W^i\Big)\Sigma^{11}\Big]
+              \Big(\prod_{i<l} W^i\Big)^T.
+
+    Parameters
+    ----------
+    weights : sequence of array_like, each of shape (..., n_out, n_in)
+        The network, first layer first.
+    correlations : Correlations
+        The data.
+
+    Returns
+    -------
+    tuple of ndarray
+        One gradient for each weight matrix, of its shape.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not chain or do not match the data.
+
+    Notes
+    -----
+    Eq. 13, the right-hand side with its sign reversed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations
+    >>> from dlnlib.networks import gradient
+    >>> data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
+    >>> [g.item() for g in gradient((np.array([[1.0]]), np.array([[0.5]])), data)]
+    [-0.75, -1.5]
+    """
+    weights = as_weights(weights)
+    require_fit(weights, correlations)
+    return backpropagate(weights, residual(weights, correlations))
+
+
+def mode_strengths(weights: Sequence[ArrayLike], modes: Modes) -> Array:
+    r"""Return how strongly the network expresses each mode of the data.
+
+    .. math:: u_\alpha = u^{\alpha T} \, W^{L} \cdots W^{1} \, v^\alpha.
+
+    Parameters
+    ----------
+    weights : sequence of array_like, each of shape (..., n_out, n_in)
+        The network, first layer first.
+    modes : Modes
+        The modes of the data.
+
+    Returns
+    -------
+    ndarray, shape (..., n_modes)
+        Mode strengths, in the order of the modes.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not chain or do not match the modes.
+
+    Notes
+    -----
+    The blue curves of Fig. 3; equal to the product of layer strengths for a decoupled network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations, modes
+    >>> from dlnlib.networks import mode_strengths
+    >>> data = Correlations(np.eye(2), np.diag([3.0, 1.0]), 10.0, 2)
+    >>> print(mode_strengths((np.eye(2), np.diag([2.0, 0.5])), modes(data)))
+    [2.  0.5]
+    """
+    weights = as_weights(weights)
+    require_modes_fit(weights, modes)
+    return strengths(product_of(weights), modes)
+
+
+def tanh_correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
+    r"""Return the input-output correlation that a three-layer tanh network itself produces.
+
+    .. math:: \Sigma^{31}_{\tanh} = \sum_\mu W^{32} \tanh(W^{21} x^\mu)\, x^{\mu T}.
+
+    Parameters
+    ----------
+    weights : sequence of two array_like, each of shape (..., n_out, n_in)
+        The network, first layer first. Only its hidden units are nonlinear.
+    x : array_like, shape (n_examples, n_inputs)
+        Inputs, one example a row.
+
+    Returns
+    -------
+    ndarray, shape (..., n_outputs, n_inputs)
+        The correlation; its diagonal in the modes of the data is the green curve of Fig. 3.
+
+    Raises
+    ------
+    ValueError
+        If there are not two weight matrices, or shapes do not chain or match the inputs.
+
+    Notes
+    -----
+    Section 1.3 of the paper, Fig. 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.networks import tanh_correlation
+    >>> tanh_correlation((np.eye(2), np.eye(2)), np.eye(2)).round(4)
+    array([[0.7616, 0.    ],
+           [0.    , 0.7616]])
+    """
+    weights, x = as_weights(weights), np.asarray(x, dtype=np.float64)
+    require_tanh_fit(weights, x)
+    return weights[1] @ (hidden_activity(weights, x) @ x)
+
+
+def tanh_error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
+    r"""Return half the squared error of a three-layer tanh network.
+
+    .. math:: E = \tfrac12 \sum_\mu \| y^\mu - W^{32} \tanh(W^{21} x^\mu) \|^2.
+
+    Parameters
+    ----------
+    weights : sequence of two array_like, each of shape (..., n_out, n_in)
+        The network, first layer first. Only its hidden units are nonlinear.
+    x : array_like, shape (n_examples, n_inputs)
+        Inputs, one example a row.
+    y : array_like, shape (n_examples, n_outputs)
+        Targets, one example a row.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Error summed over examples.
+
+    Raises
+    ------
+    ValueError
+        If there are not two weight matrices, or shapes do not chain or match the data.
+
+    Notes
+    -----
+    Section 1.3 of the paper, Fig. 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.networks import tanh_error
+    >>> print(tanh_error((np.zeros((3, 2)), np.zeros((1, 3))), np.eye(2), [[1.0], [3.0]]))
+    5.0
+    """
+    weights, x, y = as_weights(weights), np.asarray(x, float), np.asarray(y, float)
+    require_tanh_fit(weights, x, y)
+    return half_square(y.T - weights[1] @ hidden_activity(weights, x))
+
+
+def tanh_gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Weights:
+    r"""Return the gradient of `tanh_error` with respect to both weight matrices.
+
+    With :math:`h=\tanh(W^{21}x)` and :math:`e = y - W^{32}h`,
+
+    .. math:: \frac{\partial E}{\partial W^{32}} = -\sum_\mu e^\mu h^{\mu T}, \qquad
+              \frac{\partial E}{\partial W^{21}}
+              = -\sum_\mu \left[(1-h^\mu\odot h^\mu) \odot W^{32T} e^\mu\right] x^{\mu T}.
+
+    Parameters
+    ----------
+    weights : sequence of two array_like, each of shape (..., n_out, n_in)
+        The network, first layer first. Only its hidden units are nonlinear.
+    x : array_like, shape (n_examples, n_inputs)
+        Inputs, one example a row.
+    y : array_like, shape (n_examples, n_outputs)
+        Targets, one example a row.
+
+    Returns
+    -------
+    tuple of ndarray
+        One gradient for each weight matrix, of its shape.
+
+    Raises
+    ------
+    ValueError
+        If there are not two weight matrices, or shapes do not chain or match the data.
+
+    Notes
+    -----
+    Section 1.3 of the paper, Fig. 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.networks import tanh_gradient
+    >>> weights = (np.zeros((3, 2)), np.ones((1, 3)))
+    >>> tanh_gradient(weights, np.eye(2), [[1.0], [3.0]])[0]
+    array([[-1., -3.],
+           [-1., -3.],
+           [-1., -3.]])
+    """
+    weights, x, y = as_weights(weights), np.asarray(x, float), np.asarray(y, float)
+    require_tanh_fit(weights, x, y)
+    hidden = hidden_activity(weights, x)
+    return tanh_backpropagate(weights, hidden, y.T - weights[1] @ hidden, x)
+
+
+def as_weights(weights: Sequence[ArrayLike]) -> Weights:
+    """Convert to float matrices and require that their shapes chain."""
+    arrays = tuple(np.asarray(w, dtype=np.float64) for w in weights)
+    shapes = [w.shape for w in arrays]
+    if not arrays or any(w.ndim < 2 for w in arrays):
+        raise ValueError(f"weights must be one or more matrices, got shapes {shapes}")
+    batches = {w.shape[:-2] for w in arrays}
+    chained = all(a.shape[-2] == b.shape[-1] for a, b in pairwise(arrays))
+    if len(batches) > 1 or not chained:
+        raise ValueError(
+            "weights must chain, first layer first, each of shape (..., n_out, n_in) with n_in "
+            f"the n_out of the one before and the same leading axes, got shapes {shapes}"
+        )
+    if not all(np.isfinite(w).all() for w in arrays):
+        raise ValueError("weights must be finite, got an infinite entry or NaN")
+    return arrays
+
+
+def require_fit(weights: Weights, correlations: Correlations) -> None:
+    """Require that the network has the inputs and outputs of the data."""
+    ends = (weights[-1].shape[-2], weights[0].shape[-1])
+    if ends != correlations.sigma_yx.shape:
+        raise ValueError(
+            f"weights must map the {correlations.sigma_yx.shape[1]} inputs of correlations to its "
+            f"{correlations.sigma_yx.shape[0]} outputs, got a product of shape {ends}"
+        )
+
+
+def require_modes_fit(weights: Weights, modes: Modes | None) -> None:
+    """Require that the network, if modes are given, has their inputs and outputs."""
+    if modes is None:
+        return
+    ends = (weights[-1].shape[-2], weights[0].shape[-1])
+    expected = (modes.U.shape[0], modes.Vt.shape[1])
+    if ends != expected:
+        raise ValueError(
+            f"weights must map {expected[1]} inputs to {expected[0]} outputs to go with modes, "
+            f"got a product of shape {ends}"
+        )
+
+
+def require_tanh_fit(weights: Weights, x: Array, y: Array | None = None) -> None:
+    """Require three layers of units and examples that fit them."""
+    if len(weights) != 2:
+        raise ValueError(f"weights must be two matrices (three layers), got {len(weights)}")
+    for name, rows, size in (("x", x, weights[0].shape[-1]), ("y", y, weights[1].shape[-2])):
+        if rows is None:
+            continue
+        if rows.ndim != 2 or rows.shape[1] != size or not np.isfinite(rows).all():
+            raise ValueError(
+                f"{name} must be a finite matrix with {size} columns to go with weights of shapes "
+                f"{[w.shape for w in weights]}, got shape {rows.shape}"
+            )
+    if y is not None and len(x) != len(y):
+        raise ValueError(f"x and y must have equally many rows, got shapes {x.shape} and {y.shape}")
+
+
+def product_of(weights: Weights) -> Array:
+    """Multiply weights that were checked before."""
+    # Rows times matrices: cheapest when outputs are few, as they are for classifiers.
+    composite = weights[-1]
+    for w in weights[-2::-1]:
+        composite = composite @ w
+    return composite
+
+
+def residual(weights: Weights, correlations: Correlations) -> Array:
+    """Return Sigma_yx - W Sigma_xx, the drive of every layer."""
+    return correlations.sigma_yx - product_of(weights) @ correlations.sigma_xx
+
+
+def error_from_residual(composite: Array, drive: Array, correlations: Correlations) -> Array:
+    """Return the half squared error, given the product of the weights and the residual."""
+    explained = np.einsum("...ij,...ij->...", composite, drive + correlations.sigma_yx)
+    return 0.5 * (correlations.trace_yy - explained)
+
+
+def backpropagate(weights: Weights, drive: Array) -> Weights:
+    """Return the gradients of all layers that a residual causes."""
+    # Products from the last layer down: cheapest when outputs are few.
+    above = list(accumulate(weights[:0:-1], np.matmul))
+    gradients = []
+    for w, back in zip(weights[:-1], reversed(above), strict=True):
+        gradients.append(-(np.swapaxes(back, -1, -2) @ drive))
+        drive = drive @ np.swapaxes(w, -1, -2)
+    return *gradients, -drive
+
+
+def strengths(composite: Array, modes: Modes) -> Array:
+    """Return the diagonal of a composite map in the modes of the data."""
+    return np.einsum("oa,...oi,ai->...a", modes.U, composite, modes.Vt, optimize=True)
+
+
+def hidden_activity(weights: Weights, x: Array) -> Array:
+    """Return tanh of the first layer, one example a column."""
+    return np.tanh(weights[0] @ x.T)
+
+
+def half_square(errors: Array) -> Array:
+    """Return half the sum of squares of the last two axes."""
+    return 0.5 * np.einsum("...ij,...ij->...", errors, errors)
+
+
+def tanh_backpropagate(weights: Weights, hidden: Array, errors: Array, x: Array) -> Weights:
+    """Return both gradients of a tanh network from its hidden activity and output errors."""
+    slope = 1 - hidden**2
+    inner = slope * (np.swapaxes(weights[1], -1, -2) @ errors)
+    return -(inner @ x), -(errors @ np.swapaxes(hidden, -1, -2))

@@ -1,0 +1,168 @@
+"""The few drawings that chapters share; each takes the axes to draw on.
+
+Theory is drawn as lines, simulation as markers or thin traces, and every thing
+keeps its colour throughout the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+__all__ = [
+    "LINEAR",
+    "NEUTRAL",
+    "TANH",
+    "THEORY",
+    "mode_image",
+    "network_diagram",
+    "simulation",
+    "theory",
+    "use_style",
+]
+
+THEORY = "#D55E00"
+LINEAR = "#0072B2"
+TANH = "#009E73"
+NEUTRAL = "#595959"
+
+
+def use_style() -> None:
+    """Use the book's style for all figures from here on.
+
+    Examples
+    --------
+    >>> from dlnlib import plotting
+    >>> plotting.use_style()
+    """
+    plt.style.use("dlnlib.book")
+
+
+def theory(ax: Axes, x: ArrayLike, y: ArrayLike, *, label: str | None = None, **line: Any) -> None:
+    """Draw a prediction, or one a column, as lines.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x : array_like, shape (n,)
+        Abscissae.
+    y : array_like, shape (n,) or (n, n_curves)
+        Predictions.
+    label : str, optional
+        Legend entry, one for all curves.
+    **line : dict
+        Properties of the lines.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from dlnlib import plotting
+    >>> plotting.theory(plt.figure().gca(), [0, 1], [[0, 1], [1, 2]], label="theory")
+    """
+    _curves(ax, x, y, label, {"color": THEORY, "linewidth": 1.8, "zorder": 3} | line)
+
+
+def simulation(
+    ax: Axes, x: ArrayLike, y: ArrayLike, *, label: str | None = None, **line: Any
+) -> None:
+    """Draw a simulation, or one a column, as thin traces.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x : array_like, shape (n,)
+        Abscissae.
+    y : array_like, shape (n,) or (n, n_curves)
+        Simulated values.
+    label : str, optional
+        Legend entry, one for all curves.
+    **line : dict
+        Properties of the traces, such as ``color=plotting.TANH`` for the tanh network.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from dlnlib import plotting
+    >>> plotting.simulation(plt.figure().gca(), [0, 1], [0, 1], color=plotting.TANH)
+    """
+    _curves(ax, x, y, label, {"color": LINEAR, "linewidth": 0.9, "zorder": 2} | line)
+
+
+def mode_image(ax: Axes, vector: ArrayLike, *, title: str | None = None) -> None:
+    """Show a vector over a square of pixels, red positive and blue negative.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    vector : array_like, shape (n_pixels,)
+        Values; the number of pixels is a square.
+    title : str, optional
+        Title.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt, numpy as np
+    >>> from dlnlib import plotting
+    >>> plotting.mode_image(plt.figure().gca(), np.eye(28).ravel())
+    """
+    vector = np.asarray(vector)
+    side = round(vector.size**0.5)
+    peak = np.abs(vector).max()
+    ax.imshow(vector.reshape(side, side), vmin=-peak, vmax=peak)
+    ax.set_axis_off()
+    if title is not None:
+        ax.set_title(title)
+
+
+def network_diagram(
+    ax: Axes, layer_sizes: Sequence[int], *, weights: Sequence[str], layers: Sequence[str]
+) -> None:
+    """Draw layers of units, left to right, with every connection.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    layer_sizes : sequence of int
+        Number of units to draw in every layer.
+    weights : sequence of str
+        Names of the weight matrices, one fewer than layers.
+    layers : sequence of str
+        Names of the layers.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from dlnlib import plotting
+    >>> plotting.network_diagram(plt.figure().gca(), (3, 2), weights=["W"], layers=["x", "y"])
+    """
+    heights = [np.arange(n) - (n - 1) / 2 for n in layer_sizes]
+    for i, (below, above) in enumerate(pairwise(heights)):
+        for y in below:
+            ax.plot(
+                [np.full(len(above), i), np.full(len(above), i + 1)],
+                [np.full(len(above), y), above],
+                color=NEUTRAL,
+                linewidth=0.5,
+                zorder=1,
+            )
+        ax.text(i + 0.5, max(layer_sizes) / 2 + 0.2, weights[i], ha="center", va="bottom")
+    for i, (units, name) in enumerate(zip(heights, layers, strict=True)):
+        ax.plot(np.full(len(units), i), units, "o", color=LINEAR, markersize=11, zorder=2)
+        ax.text(i, -max(layer_sizes) / 2 - 0.3, name, ha="center", va="top")
+    ax.set_ylim(-max(layer_sizes) / 2 - 1, max(layer_sizes) / 2 + 1)
+    ax.set_axis_off()
+
+
+def _curves(ax: Axes, x: ArrayLike, y: ArrayLike, label: str | None, line: dict[str, Any]) -> None:
+    for i, curve in enumerate(np.atleast_2d(np.asarray(y).T)):
+        ax.plot(x, curve, label=label if i == 0 else None, **line)

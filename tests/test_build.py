@@ -1,0 +1,300 @@
+"""What the build, the packaging and the sources of the book promise."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import jupytext
+import numpy
+import pytest
+import scipy
+import yaml
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from myst_nb.core.read import myst_nb_reader_plugin
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import chapter_cache  # noqa: E402
+import execute_chapters  # noqa: E402
+
+NOTEBOOKS = chapter_cache.notebooks(ROOT)
+CHAPTER = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# A title
+
+```{code-cell}
+---
+mystnb:
+  figure:
+    caption: a caption
+    name: fig-one
+---
+1 + 1
+```
+"""
+
+
+def git_files():
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file()]
+
+
+def text_files():
+    binary = {".npz", ".npy", ".png", ".gz", ".ico", ".woff2"}
+    return [path for path in git_files() if path.suffix not in binary]
+
+
+def book(root):
+    """Lay out a book with a library, data, a lock and one chapter."""
+    for name, content in {
+        "dlnlib/exact.py": "u = 1\n",
+        "dlnlib/data/mnist.npz": "data",
+        "requirements.lock": "numpy==1\n",
+        "chapters/data/runs.csv": "1,2\n",
+        "_toc.yml": "format: jb-book\nroot: intro\nchapters:\n- file: chapters/one\n",
+        "intro.md": "# Welcome\n",
+        "chapters/one.md": CHAPTER,
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    return root
+
+
+# ---- the cache of executed chapters
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["dlnlib/exact.py", "dlnlib/data/mnist.npz", "requirements.lock", "chapters/data/runs.csv"],
+)
+def test_cache_key_follows_what_the_results_depend_on(tmp_path, name):
+    root = book(tmp_path)
+    before = chapter_cache.cache_folder(root)
+    path = root / name
+    path.write_bytes(path.read_bytes() + b"#")
+    assert chapter_cache.cache_folder(root) != before
+
+
+def test_cache_key_follows_added_renamed_and_removed_files(tmp_path):
+    root = book(tmp_path)
+    keys = [chapter_cache.cache_key(root)]
+    (root / "dlnlib" / "new.py").touch()
+    keys.append(chapter_cache.cache_key(root))
+    (root / "dlnlib" / "new.py").rename(root / "dlnlib" / "newer.py")
+    keys.append(chapter_cache.cache_key(root))
+    assert len(set(keys)) == 3
+    (root / "dlnlib" / "newer.py").unlink()
+    assert chapter_cache.cache_key(root) == keys[0]
+
+
+def test_cache_key_ignores_prose_and_compiled_modules(tmp_path):
+    root = book(tmp_path)
+    before = chapter_cache.cache_key(root)
+    (root / "chapters/one.md").write_text(CHAPTER.replace("A title", "Another title"))
+    (root / "dlnlib/__pycache__").mkdir()
+    (root / "dlnlib/__pycache__/exact.cpython-311.pyc").write_text("compiled")
+    assert chapter_cache.cache_key(root) == before
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """An empty cache, whose database is closed in the end."""
+    cache = get_cache(tmp_path / "cache")
+    yield cache
+    cache.db.dispose()
+
+
+@pytest.fixture
+def executed(tmp_path, cache):
+    """A chapter whose results are in the cache."""
+    page = book(tmp_path) / "chapters/one.md"
+    notebook = myst_nb_reader_plugin(str(page))
+    cache.cache_notebook_bundle(
+        CacheBundleIn(notebook, str(page), data={"execution_seconds": 1.0}), check_validity=False
+    )
+    return page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cached", "adopted"),
+    [
+        ("A title", "Another title", True, True),
+        ("a caption", "another caption", False, True),
+        ("1 + 1", "1 + 2", False, False),
+        ("name: fig-one\n", "name: fig-one\ntags: [raises-exception]\n", False, False),
+    ],
+)
+def test_only_edited_code_is_executed_again(cache, executed, old, new, cached, adopted):
+    executed.write_text(CHAPTER.replace(old, new))
+    notebook = myst_nb_reader_plugin(str(executed))
+    assert chapter_cache.is_cached(cache, notebook) == cached
+    assert chapter_cache.adopt(cache, notebook, executed) == adopted
+    assert chapter_cache.is_cached(cache, notebook) == adopted
+
+
+def run_chapter(cache, tmp_path, source, capsys):
+    """Execute a one-cell chapter as `make book` does; return what failed and was printed."""
+    page = tmp_path / "one.md"
+    page.write_text(CHAPTER.replace("1 + 1", source))
+    failed = execute_chapters.execute_all(cache, {page: myst_nb_reader_plugin(str(page))}, 1)
+    cached = chapter_cache.is_cached(cache, myst_nb_reader_plugin(str(page)))
+    return failed == [page], cached, capsys.readouterr().out
+
+
+def test_a_chapter_that_runs_is_cached(cache, tmp_path, capsys):
+    assert run_chapter(cache, tmp_path, "print('fine')", capsys)[:2] == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import warnings; warnings.warn('too slow')", "UserWarning: too slow"),
+    ],
+)
+def test_a_chapter_that_fails_or_warns_is_shown_and_not_cached(
+    cache, tmp_path, capsys, source, shown
+):
+    failed, cached, printed = run_chapter(cache, tmp_path, source, capsys)
+    assert failed
+    assert not cached
+    assert shown in printed
+
+
+# ---- the sources of the book
+
+
+def test_the_contents_list_every_chapter_and_no_more():
+    listed = {name for name in parse_toc_yaml(ROOT / "_toc.yml") if name.startswith("chapters/")}
+    assert listed == {f"chapters/{path.stem}" for path in (ROOT / "chapters").glob("*.md")}
+
+
+def test_no_executed_notebook_is_committed():
+    assert [path for path in git_files() if path.suffix == ".ipynb"] == []
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.stem)
+def test_chapters_are_canonical_jupytext(page):
+    assert jupytext.writes(jupytext.read(page), fmt="md:myst") == page.read_text("utf8")
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.stem)
+def test_figures_are_named_captioned_described_and_their_code_hidden(page):
+    wanting, names = [], []
+    for cell in jupytext.read(page).cells:
+        if cell.cell_type == "code" and re.search(r"\bplt\.(figure|subplot)", cell.source):
+            options = cell.metadata.get("mystnb", {})
+            figure, image = options.get("figure", {}), options.get("image", {})
+            names.append(figure.get("name"))
+            has = (figure.get("name"), figure.get("caption"), image.get("alt"))
+            if not all(has) or "hide-input" not in cell.metadata.get("tags", []):
+                wanting.append(cell.source)
+    assert wanting == []
+    assert len(set(names)) == len(names)
+
+
+def test_no_file_names_a_machine_path_or_a_package_registry():
+    # Character classes keep this pattern from matching itself.
+    machine = r"(?<![\w.:/])/(home|root|Users|tmp|work)/\w"
+    registry = r"pyp[i]\.org|pythonhoste[d]\.org|npmj[s]\.(org|com)|anacond[a]\.(org|com)"
+    pattern = re.compile(f"{machine}|{registry}")
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in text_files()
+        for match in pattern.finditer(path.read_text("utf8"))
+    ]
+    assert found == []
+
+
+# ---- packaging
+
+
+def test_conda_environment_agrees_with_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = [item for item in environment["dependencies"] if isinstance(item, str)]
+    pip = [item["pip"] for item in environment["dependencies"] if isinstance(item, dict)]
+    assert sorted(item.split()[0] for item in conda) == ["pip", "python"]
+    assert f"python {project['requires-python']},<3.14" in conda
+    assert pip == [["-r requirements.lock"]]
+    # Binder runs postBuild, and needs jupytext to open a chapter as a notebook.
+    assert os.access(ROOT / "postBuild", os.X_OK)
+    assert "--no-build-isolation --no-deps -e ." in (ROOT / "postBuild").read_text()
+    assert re.search(r"^jupytext==", (ROOT / "requirements.lock").read_text(), re.M)
+
+
+def test_lock_pins_every_direct_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = project["project"]["dependencies"] + project["build-system"]["requires"]
+    for extra in project["project"]["optional-dependencies"].values():
+        asked += extra
+    names = {re.match(r"[\w.-]+", item).group().lower().replace("_", "-") for item in asked}
+    lock = (ROOT / "requirements.lock").read_text()
+    assert names - {"dlnlib"} <= set(re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==", lock, re.M))
+    requirements = re.findall(r"^\S+==.*\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", lock, re.M)
+    assert len(requirements) == len(re.findall(r"^\S+==", lock, re.M))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", str(ROOT), "--quiet", "--no-deps"]
+    subprocess.run([*command, "--no-build-isolation", "--no-index", "-w", str(folder)], check=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder / "unpacked")
+    return folder / "unpacked"
+
+
+def test_wheel_has_the_library_with_its_data_and_nothing_else(wheel):
+    def package(root):
+        files = (root / "dlnlib").rglob("*")
+        return {
+            path.relative_to(root).as_posix()
+            for path in files
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+    assert {"dlnlib/data/mnist.npz", "dlnlib/book.mplstyle"} <= package(wheel)
+    assert package(wheel) == package(ROOT)
+    assert {path.name for path in wheel.iterdir()} == {"dlnlib", "dlnlib-0.1.0.dist-info"}
+
+
+def test_wheel_imports_with_numpy_and_scipy_alone(wheel, tmp_path):
+    # -I and -S leave only the standard library, the wheel and these links to import from.
+    for package in (numpy, scipy):
+        for folder in Path(package.__file__).parents[1].glob(f"{package.__name__}*"):
+            (tmp_path / folder.name).symlink_to(folder)
+    modules = {path.stem for path in (wheel / "dlnlib").glob("*.py")} - {"__init__"}
+    core = sorted(modules - {"plotting", "sweeps"})  # these two may ask for an extra
+    code = f"""
+import importlib, sys
+sys.path[:0] = {[str(wheel), str(tmp_path)]!r}
+for name in {core!r}:
+    importlib.import_module("dlnlib." + name)
+import dlnlib.datasets
+assert dlnlib.__file__.startswith({str(wheel)!r}), dlnlib.__file__
+print(dlnlib.datasets.mnist().n_examples)
+"""
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", code]
+    result = subprocess.run(command, cwd=wheel, capture_output=True, text=True)
+    assert (result.returncode, result.stdout.strip()) == (0, "50000"), result.stderr

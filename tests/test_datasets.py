@@ -1,0 +1,492 @@
+"""Tests of dlnlib.datasets."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import inspect
+import math
+import os
+import pickle
+import struct
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dlnlib import datasets
+from dlnlib.correlations import from_data, modes
+from dlnlib.datasets import (
+    fetch_mnist,
+    hierarchical,
+    hierarchical_singular_values,
+    mnist,
+    mnist_centered,
+    read_idx,
+)
+
+# Rounding in sums of at most a thousand terms, relative to the largest.
+ROUNDING = 1e-12
+# The largest of a few hundred standard normal scores is below this but once in a thousand.
+N_SIGMA = 5.0
+
+TREES = {"n_levels": st.integers(0, 6), "flip_probability": st.floats(0, 1)}
+
+
+# Hierarchical data
+
+
+def leaf_correlation(n_levels, flip_probability):
+    """Grow the correlation of the leaves level by level, by the rule that makes the data."""
+    correlation = np.ones((1, 1))
+    for _ in range(n_levels):
+        copies = np.kron(correlation, np.ones((2, 2)))
+        correlation = (1 - 2 * flip_probability) ** 2 * copies
+        np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def test_hierarchical_has_one_hot_inputs_and_sign_features():
+    x, y = hierarchical(rng=0)
+    np.testing.assert_array_equal(x, np.eye(32))
+    assert y.shape == (32, 1000) and y.dtype == np.float64
+    assert set(np.unique(y)) == {-1.0, 1.0}
+
+
+@pytest.mark.parametrize("flip_probability", [0.1, 0.5, 0.8])
+def test_hierarchical_leaves_correlate_as_the_tree_says(flip_probability):
+    n_features = 200_000
+    _, y = hierarchical(4, n_features, flip_probability, rng=1)
+    expected = leaf_correlation(4, flip_probability)
+    standard_error = np.sqrt((1 - expected**2) / n_features)
+    off_diagonal = ~np.eye(16, dtype=bool)
+    scores = ((y @ y.T / n_features - expected)[off_diagonal]) / standard_error[off_diagonal]
+    assert np.abs(scores).max() < N_SIGMA
+
+
+def test_hierarchical_features_are_fair_and_independent():
+    n_seeds, n_features = 2000, 20
+    y = np.array([hierarchical(2, n_features, 0.1, rng=seed)[1] for seed in range(n_seeds)])
+    assert np.abs(y.mean(axis=0)).max() * math.sqrt(n_seeds) < N_SIGMA
+    leaf = y[:, 0]
+    scores = leaf.T @ leaf / math.sqrt(n_seeds)
+    assert np.abs(scores[~np.eye(n_features, dtype=bool)]).max() < N_SIGMA
+
+
+@given(n_levels=st.integers(0, 5), flip_probability=st.sampled_from([0.0, 1.0]))
+def test_hierarchical_without_chance_gives_equal_leaves(n_levels, flip_probability):
+    _, y = hierarchical(n_levels, 30, flip_probability, rng=2)
+    assert y.shape == (2**n_levels, 30)
+    np.testing.assert_array_equal(y, np.tile(y[0], (2**n_levels, 1)))
+
+
+def test_hierarchical_takes_a_seed_or_a_generator():
+    _, y = hierarchical(rng=3)
+    np.testing.assert_array_equal(hierarchical(rng=np.random.default_rng(3))[1], y)
+    generator = np.random.default_rng(3)
+    first, second = hierarchical(rng=generator)[1], hierarchical(rng=generator)[1]
+    np.testing.assert_array_equal(first, y)
+    assert (second != first).any()
+    with pytest.raises(TypeError, match="rng"):
+        hierarchical()
+
+
+@given(**TREES)
+def test_spectrum_is_that_of_the_leaf_correlation(n_levels, flip_probability):
+    s = hierarchical_singular_values(n_levels, 7, flip_probability)
+    expected = 7 * np.linalg.eigvalsh(leaf_correlation(n_levels, flip_probability))[::-1]
+    np.testing.assert_allclose(s**2, expected, rtol=0, atol=ROUNDING * expected[0])
+
+
+@given(**TREES)
+def test_spectrum_descends_and_sums_to_the_variance(n_levels, flip_probability):
+    s = hierarchical_singular_values(n_levels, 10, flip_probability)
+    assert s.shape == (2**n_levels,) and (np.diff(s) <= 0).all()
+    np.testing.assert_allclose((s**2).sum(), 10 * 2**n_levels, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("p", [1e-300, 1e-12, 1 - 2**-53])
+def test_weakest_mode_keeps_its_digits_near_certainty(p):
+    # Differences of powers of (1 - 2p)**2 would leave none of them.
+    weakest = hierarchical_singular_values(5, 1, p)[-1]
+    assert weakest == pytest.approx(2 * math.sqrt(p) * math.sqrt(1 - p), rel=ROUNDING, abs=0)
+
+
+def test_spectrum_is_the_mean_of_samples():
+    # Along the eigenvectors of the expectation, the mean of y y^T over seeds is s**2.
+    n_seeds = 400
+    _, vectors = np.linalg.eigh(leaf_correlation(5, 0.1))
+    samples = np.array(
+        [((vectors.T @ hierarchical(rng=seed)[1]) ** 2).sum(axis=1) for seed in range(n_seeds)]
+    )
+    standard_error = samples.std(axis=0, ddof=1) / math.sqrt(n_seeds)
+    expected = hierarchical_singular_values()[::-1] ** 2
+    assert np.abs((samples.mean(axis=0) - expected) / standard_error).max() < N_SIGMA
+
+
+def test_singular_values_of_a_sample_approach_the_spectrum_with_more_features():
+    deviations = []
+    for n_features in (1_000, 100_000):
+        s = modes(from_data(*hierarchical(n_features=n_features, rng=4))).s
+        expected = hierarchical_singular_values(n_features=n_features)
+        deviations.append(np.sqrt(np.mean((s / expected - 1) ** 2)))
+    # The scatter falls as one over the root of the number of features: tenfold here.
+    assert deviations[0] / deviations[1] == pytest.approx(10, rel=0.4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_levels": -1}, "n_levels must be an integer of at least 0, got -1"),
+        ({"n_levels": 2.0}, "n_levels must be an integer of at least 0, got 2.0"),
+        ({"n_levels": True}, "n_levels must be an integer of at least 0, got True"),
+        ({"n_features": 0}, "n_features must be an integer of at least 1, got 0"),
+        ({"n_features": "9"}, "n_features must be an integer of at least 1, got '9'"),
+        ({"flip_probability": -0.1}, "flip_probability must be a number from 0 to 1, got -0.1"),
+        ({"flip_probability": 1.5}, "flip_probability must be a number from 0 to 1, got 1.5"),
+        ({"flip_probability": math.nan}, "flip_probability must be .* from 0 to 1, got nan"),
+        ({"flip_probability": None}, "flip_probability must be .* from 0 to 1, got None"),
+    ],
+)
+def test_trees_reject_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        hierarchical(**arguments, rng=0)
+    with pytest.raises(ValueError, match=message):
+        hierarchical_singular_values(**arguments)
+
+
+# MNIST: bundled sums
+
+
+def least_squares_floor(correlations):
+    # Directions that hold less than 1e-10 of the largest variance explain under one unit.
+    variances, directions = np.linalg.eigh(correlations.sigma_xx)
+    kept = variances > 1e-10 * variances[-1]
+    explained = (correlations.sigma_yx @ directions[:, kept]) ** 2 / variances[kept]
+    return (correlations.trace_yy - explained.sum()) / 2
+
+
+def pixel_sums(correlations):
+    return correlations.sigma_yx.sum(axis=0)
+
+
+@pytest.mark.parametrize("load", [mnist, mnist_centered])
+def test_mnist_is_ten_digits_of_784_pixels(load):
+    correlations = load()
+    assert correlations.sigma_xx.shape == (784, 784)
+    assert correlations.sigma_yx.shape == (10, 784)
+    assert correlations.n_examples == 50_000
+    assert correlations.trace_yy / 2 == 25_000
+
+
+def test_mnist_pixels_have_the_published_mean_and_deviation():
+    # 0.1304 and 0.3073 are quoted for this split with pixels divided by 256, not 255.
+    correlations = mnist()
+    n = 784 * correlations.n_examples
+    mean = pixel_sums(correlations).sum() / n
+    deviation = math.sqrt(np.trace(correlations.sigma_xx) / n - mean**2)
+    assert mean * 255 / 256 == pytest.approx(0.1304, abs=5e-5)
+    assert deviation * 255 / 256 == pytest.approx(0.3073, abs=5e-5)
+
+
+def test_mnist_sums_are_consistent_moments():
+    # The second moments of (pixels, one-hot digit) have no negative eigenvalue.
+    correlations = mnist()
+    counts = datasets._mnist_sums().label_counts
+    joint = np.block(
+        [
+            [correlations.sigma_xx, correlations.sigma_yx.T],
+            [correlations.sigma_yx, np.diag(counts).astype(float)],
+        ]
+    )
+    eigenvalues = np.linalg.eigvalsh(joint)
+    assert eigenvalues[0] > -ROUNDING * eigenvalues[-1]
+
+
+def test_mnist_pixels_lie_between_zero_and_one():
+    correlations = mnist()
+    counts = datasets._mnist_sums().label_counts
+    assert counts.sum() == 50_000
+    assert (correlations.sigma_yx >= 0).all()
+    assert (correlations.sigma_yx <= counts[:, None]).all()
+    squares = np.diag(correlations.sigma_xx)
+    assert (squares <= pixel_sums(correlations) * (1 + ROUNDING)).all()
+    assert (correlations.sigma_xx >= 0).all()
+
+
+def test_mnist_centered_is_the_raw_moment_less_the_mean():
+    raw, centered = mnist(), mnist_centered()
+    mean = pixel_sums(raw) / raw.n_examples
+    counts = datasets._mnist_sums().label_counts
+    np.testing.assert_allclose(
+        centered.sigma_xx,
+        raw.sigma_xx - raw.n_examples * np.outer(mean, mean),
+        rtol=0,
+        atol=ROUNDING * raw.sigma_xx.max(),
+    )
+    np.testing.assert_allclose(
+        centered.sigma_yx,
+        raw.sigma_yx - np.outer(counts, mean),
+        rtol=0,
+        atol=ROUNDING * raw.sigma_yx.max(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("load", "floor", "half_digit"), [(mnist, 9.86e3, 5), (mnist_centered, 1.21e4, 50)]
+)
+def test_mnist_least_squares_floor(load, floor, half_digit):
+    assert least_squares_floor(load()) == pytest.approx(floor, abs=half_digit)
+
+
+def test_mnist_centered_has_nine_modes():
+    # One-hot digits sum to one, so centred correlations sum to zero over digits.
+    s = modes(mnist_centered()).s
+    assert s[8] > 1000 and s[9] < ROUNDING * s[0]
+
+
+@pytest.mark.parametrize("load", [mnist, mnist_centered])
+def test_mnist_cannot_be_spoiled_by_a_caller(load):
+    before = load()
+    expected = before.sigma_xx.copy()
+    before.sigma_xx[:] = -1
+    np.testing.assert_array_equal(load().sigma_xx, expected)
+
+
+def test_mnist_refuses_pickled_arrays(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    pickled = np.array([{}], dtype=object)
+    np.savez(tmp_path / "data" / "mnist.npz", pixel_products=pickled)
+    monkeypatch.setattr(datasets, "files", lambda package: tmp_path)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        mnist()
+
+
+# MNIST: the script that makes the bundled file
+
+
+@pytest.fixture(scope="module")
+def build():
+    path = Path(__file__).parents[1] / "tools" / "build_mnist_correlations.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_bundled_file_is_what_the_raw_files_give(build):
+    folder = os.environ.get("DLNLIB_MNIST")
+    if not folder:
+        pytest.skip("DLNLIB_MNIST does not name a folder with the raw MNIST files")
+    try:
+        recomputed = build.sums(Path(folder))
+    except FileNotFoundError as error:
+        pytest.skip(f"DLNLIB_MNIST is set, but: {error}")
+    with np.load(build.BUNDLED, allow_pickle=False) as bundled:
+        assert set(bundled.files) == set(recomputed)
+        for name, array in recomputed.items():
+            np.testing.assert_array_equal(bundled[name], array, strict=True)
+
+
+def test_build_script_requires_the_raw_files(build, tmp_path):
+    with pytest.raises(FileNotFoundError, match="must contain train-images-idx3-ubyte or"):
+        build.sums(tmp_path)
+    write_idx(tmp_path / build.IMAGES, np.zeros((3, 28, 28), np.uint8))
+    write_idx(tmp_path / f"{build.LABELS}.gz", np.zeros(3, np.uint8), compress=True)
+    message = r"must hold uint8 of shape \(60000, 28, 28\), got uint8 of \(3, 28, 28\)"
+    with pytest.raises(ValueError, match=message):
+        build.sums(tmp_path)
+
+
+# IDX files
+
+IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+
+
+def idx_bytes(array):
+    dtype = array.dtype.newbyteorder(">")
+    header = struct.pack(">HBB", 0, IDX_CODES[dtype.str[1:]], array.ndim)
+    return header + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(dtype).tobytes()
+
+
+def gzipped(content):
+    return gzip.compress(content, mtime=0)
+
+
+def write_idx(path, array, *, compress=False):
+    content = idx_bytes(array)
+    path.write_bytes(gzipped(content) if compress else content)
+
+
+@pytest.fixture(scope="session")
+def idx_path(tmp_path_factory):
+    return tmp_path_factory.mktemp("idx") / "array.gz"
+
+
+IDX_ARRAYS = st.sampled_from(sorted(IDX_CODES)).flatmap(
+    lambda code: hnp.arrays(code, hnp.array_shapes(max_dims=4, min_side=0, max_side=5))
+)
+
+
+@given(array=IDX_ARRAYS, compress=st.booleans())
+def test_read_idx_returns_what_was_written(idx_path, array, compress):
+    write_idx(idx_path, array, compress=compress)
+    result = read_idx(idx_path)
+    assert result.dtype == array.dtype and result.dtype.isnative
+    assert result.flags.writeable
+    assert result.shape == array.shape
+    assert result.tobytes() == array.tobytes()
+
+
+@given(array=IDX_ARRAYS, compress=st.booleans(), data=st.data())
+def test_read_idx_rejects_every_truncation(idx_path, array, compress, data):
+    content = gzipped(idx_bytes(array)) if compress else idx_bytes(array)
+    n_kept = data.draw(st.integers(0, len(content) - 1))
+    idx_path.write_bytes(content[:n_kept])
+    with pytest.raises(ValueError, match=r"array\.gz: found .* require"):
+        read_idx(idx_path)
+
+
+@given(array=IDX_ARRAYS, data=st.data())
+def test_read_idx_never_returns_other_numbers_from_corrupt_gzip(idx_path, array, data):
+    content = bytearray(gzipped(idx_bytes(array)))
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    idx_path.write_bytes(content)
+    try:
+        result = read_idx(idx_path)
+    except ValueError as error:
+        assert str(error).startswith(str(idx_path))
+    else:
+        # Some header bits, such as the time of compression, mean nothing.
+        assert result.tobytes() == array.tobytes()
+
+
+@given(content=st.binary(max_size=60))
+def test_read_idx_meets_arbitrary_bytes_with_value_errors_only(idx_path, content):
+    idx_path.write_bytes(content)
+    try:
+        result = read_idx(idx_path)
+    except ValueError:
+        return
+    assert idx_bytes(result) == content
+
+
+VALID = idx_bytes(np.arange(6, dtype=np.uint8).reshape(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "found the first bytes none, but IDX requires 00 00"),
+        (b"\0\0\x08", "found the first bytes 00 00 08, but IDX requires 00 00"),
+        (b"\1" + VALID[1:], "found the first bytes 01 00 08 02, but IDX requires 00 00"),
+        (b"\0\0\x0a\1" + VALID[4:], "0a 01, .* a type code out of 08, 09, 0b, 0c, 0d, 0e"),
+        (b"\0\0\x08\0\7", "first bytes 00 00 08 00, .* at least 1 dimension"),
+        (VALID[:9], "found 9 bytes, but the header of 2 dimensions requires 12"),
+        (VALID[:-1], r"found 5 bytes of entries, but shape \(2, 3\) of uint8 requires 6"),
+        (VALID + b"\0", r"found 7 bytes of entries, but shape \(2, 3\) of uint8 requires 6"),
+        (b"\0\0\x0e\1\0\0\0\1" + bytes(7), r"found 7 .* shape \(1,\) of float64 requires 8"),
+        (b"\0\0\x08\1\xff\xff\xff\xff", "found 0 bytes of entries, .* requires 4294967295"),
+        (b"\0\0\x08\x04" + b"\xff" * 12 + bytes(4), "found shape .*, which no array can have"),
+        (b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"\7", "found shape .*, which no array can have"),
+        (gzipped(VALID)[:-9], "that start as gzip but do not decompress"),
+        (gzipped(VALID) + b"garbage", "that start as gzip but do not decompress"),
+        (gzipped(VALID) * 2, "found 24 bytes of entries, but .* requires 6"),
+        (pickle.dumps([1], protocol=4), "first bytes 80 04 95 .*, but IDX requires"),
+    ],
+    ids=[
+        "empty",
+        "short magic",
+        "first byte",
+        "type code",
+        "no dimension",
+        "short header",
+        "short entries",
+        "trailing byte",
+        "short float64",
+        "huge and absent",
+        "too large",
+        "too many dimensions",
+        "gzip cut",
+        "gzip and garbage",
+        "gzip twice",
+        "pickle",
+    ],
+)
+def test_read_idx_says_what_is_wrong(tmp_path, content, message):
+    path = tmp_path / "labels"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"labels: .*{message}"):
+        read_idx(path)
+
+
+def test_read_idx_leaves_a_missing_file_to_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_idx(tmp_path / "nowhere")
+
+
+# MNIST: images by way of scikit-learn
+
+
+@pytest.fixture
+def openml(monkeypatch):
+    """Stand in for scikit-learn, with twelve images, and keep what it was asked."""
+    digits = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5]
+    data = np.arange(12 * 784, dtype=np.float64).reshape(12, 784) % 256
+    target = np.array([str(digit) for digit in digits], dtype=object)
+    asked = []
+
+    def fetch_openml(name, **options):
+        asked.append((name, options))
+        return SimpleNamespace(data=data, target=target)
+
+    package, module = ModuleType("sklearn"), ModuleType("sklearn.datasets")
+    module.fetch_openml = fetch_openml
+    monkeypatch.setitem(sys.modules, "sklearn", package)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", module)
+    return SimpleNamespace(data=data, digits=digits, asked=asked)
+
+
+def test_fetch_mnist_scales_pixels_and_encodes_digits(openml):
+    x, y = fetch_mnist(n_examples=10)
+    assert x.shape == (10, 784) and y.shape == (10, 10)
+    np.testing.assert_array_equal(x * 255, openml.data[:10])
+    assert x.min() == 0 and x.max() == 1
+    np.testing.assert_array_equal(np.flatnonzero(y) % 10, openml.digits[:10])
+    np.testing.assert_array_equal(y.sum(axis=1), 1)
+
+
+def test_fetch_mnist_asks_for_a_fixed_version_without_pandas(openml, tmp_path):
+    fetch_mnist(n_examples=1, data_home=tmp_path)
+    ((name, options),) = openml.asked
+    assert name == "mnist_784" and options["version"] == 1
+    assert options["parser"] == "liac-arff" and options["as_frame"] is False
+    assert options["data_home"] == tmp_path
+
+
+def test_fetch_mnist_asks_in_terms_that_scikit_learn_knows(openml, monkeypatch):
+    fetch_mnist()
+    ((name, options),) = openml.asked
+    monkeypatch.undo()
+    real = pytest.importorskip("sklearn.datasets")
+    inspect.signature(real.fetch_openml).bind(name, **options)
+
+
+def test_fetch_mnist_names_the_missing_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r'pip install "dlnlib\[mnist\]"'):
+        fetch_mnist()
+
+
+@pytest.mark.parametrize("n_examples", [0, -1, 70_001, 10.0, True])
+def test_fetch_mnist_rejects_bad_numbers_before_it_fetches(openml, n_examples):
+    message = f"n_examples must be an integer from 1 to 70000, got {n_examples}"
+    with pytest.raises(ValueError, match=message):
+        fetch_mnist(n_examples=n_examples)
+    assert not openml.asked

@@ -1,0 +1,185 @@
+"""Tests of dlnlib.initial_conditions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from dlnlib.correlations import Correlations, modes
+from dlnlib.initial_conditions import decoupled, haar_columns, small_random
+from dlnlib.networks import mode_strengths, product
+from dlnlib.training import gradient_flow
+
+# Rounding in sums of at most a few hundred terms, relative to the largest.
+ROUNDING = 1e-12
+# Integration at the default tolerances, over the times used here.
+INTEGRATION = 1e-8
+# A standard normal score exceeds this once in two million.
+N_SIGMA = 5.0
+
+# Wider, narrower and as wide as the four modes, from two layers to six.
+SIZES = [(5, 4), (5, 4, 4), (5, 9, 4), (5, 6, 3, 7, 4), (5, 2, 4), (5, 4, 1, 8, 4, 4)]
+
+
+def data(n_outputs=4, n_inputs=5, seed=6):
+    sigma_yx = np.random.default_rng(seed).standard_normal((n_outputs, n_inputs))
+    return Correlations(np.eye(n_inputs), sigma_yx, 2 * np.sum(sigma_yx**2), n_inputs)
+
+
+def off_diagonal(weights, m):
+    in_modes = m.U.T @ product(weights) @ m.Vt.T
+    return np.abs(in_modes * (1 - np.eye(len(m.s)))).max()
+
+
+# Decoupled
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_every_mode_that_fits_starts_at_u0(sizes):
+    m = modes(data())
+    weights = decoupled(m, sizes, u0=0.3, rng=0)
+    assert [w.shape for w in weights] == [(n_out, n_in) for n_in, n_out in pairwise(sizes)]
+    expected = np.where(np.arange(4) < min(sizes), 0.3, 0.0)
+    np.testing.assert_allclose(mode_strengths(weights, m), expected, atol=ROUNDING)
+    assert off_diagonal(weights, m) < ROUNDING
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_layers_are_balanced(sizes):
+    weights = decoupled(modes(data()), sizes, u0=0.3, rng=1)
+    for down, up in pairwise(weights):
+        np.testing.assert_allclose(up.T @ up, down @ down.T, atol=ROUNDING)
+
+
+def test_every_mode_may_have_its_own_strength():
+    m, u0 = modes(data()), np.array([0.1, 0.0, 0.5, 1e-300])
+    weights = decoupled(m, (5, 3, 8, 4), u0=u0, rng=2)
+    np.testing.assert_allclose(mode_strengths(weights, m)[:3], u0[:3], atol=ROUNDING)
+    # The product rounds the smallest strength off against the others; a single layer does not.
+    strengths = np.linalg.svd(weights[0], compute_uv=False)
+    np.testing.assert_allclose(strengths, np.cbrt([0.5, 0.1, 1e-300]), rtol=0, atol=ROUNDING)
+    alone = decoupled(m, (5, 3, 8, 4), u0=[1e-300, 0, 0, 0], rng=2)
+    assert mode_strengths(alone, m)[0] == pytest.approx(1e-300, rel=ROUNDING)
+
+
+def test_a_narrow_layer_carries_any_modes_one_asks_for():
+    m, u0 = modes(data()), [0.0, 0.2, 0.0, 0.7]
+    weights = decoupled(m, (5, 2, 4), u0=u0, rng=3)
+    np.testing.assert_allclose(mode_strengths(weights, m), u0, atol=ROUNDING)
+
+
+def test_modes_that_start_at_zero_have_no_weights():
+    m = modes(data())
+    weights = decoupled(m, (5, 6, 4), u0=[0.2, 0, 0, 0], rng=4)
+    assert [np.linalg.matrix_rank(w) for w in weights] == [1, 1]
+    assert all(not w.any() for w in decoupled(m, (5, 6, 4), u0=0.0, rng=4))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_decoupled_stays_decoupled(sizes):
+    correlations = data()
+    m = modes(correlations)
+    start = decoupled(m, sizes, u0=0.1, rng=5)
+    flow = gradient_flow(start, correlations, times=[0.5, 2.0, 5.0])
+    for i in range(3):
+        assert off_diagonal([w[i] for w in flow.weights], m) < INTEGRATION
+
+
+def test_hidden_bases_are_haar():
+    # The first entry of a uniform unit vector in three dimensions is itself uniform.
+    rng = np.random.default_rng(7)
+    columns = np.array([haar_columns(3, 2, rng) for _ in range(2000)])
+    gram = np.swapaxes(columns, 1, 2) @ columns
+    np.testing.assert_allclose(gram, np.broadcast_to(np.eye(2), gram.shape), atol=ROUNDING)
+    for i, j in np.ndindex(3, 2):
+        assert stats.kstest(columns[:, i, j], stats.uniform(-1, 2).cdf).pvalue > 1e-4
+
+
+# Small random
+
+
+def test_small_random_weights_are_independent_gaussians():
+    sizes, scale, n_starts = (20, 10, 15), 0.03, 200
+    weights = small_random(sizes, scale=scale, rng=8, n_starts=n_starts)
+    for w in weights:
+        n = w.size
+        assert abs(w.mean()) < N_SIGMA * scale / np.sqrt(n)
+        assert abs(w.var() / scale**2 - 1) < N_SIGMA * np.sqrt(2 / n)
+        # The kurtosis of a Gaussian sample has variance 24 / n.
+        assert abs(stats.kurtosis(w, axis=None)) < N_SIGMA * np.sqrt(24 / n)
+        neighbours = np.mean(w[..., 1:] * w[..., :-1]) / scale**2
+        assert abs(neighbours) < N_SIGMA / np.sqrt(n * (1 - 1 / w.shape[-1]))
+    across = np.mean(weights[0][:, :, 0] * weights[1][:, 0, :]) / scale**2
+    assert abs(across) < N_SIGMA / np.sqrt(n_starts * sizes[1])
+
+
+def test_a_random_start_is_worth_half_the_width_times_the_variance():
+    m, width, scale, n_starts = modes(data()), 16, 0.1, 4000
+    first, second = small_random((5, width, 4), scale=scale, rng=9, n_starts=n_starts)
+    a, b = first @ m.Vt[0], np.swapaxes(second, 1, 2) @ m.U[:, 0]
+    worth = np.sum((a + b) ** 2, axis=1) / 4
+    error = worth.std() / np.sqrt(n_starts)
+    assert abs(worth.mean() - width * scale**2 / 2) < N_SIGMA * error
+
+
+def test_one_start_has_no_leading_axis():
+    sizes = (4, 3, 2)
+    assert [w.shape for w in small_random(sizes, scale=1.0, rng=0)] == [(3, 4), (2, 3)]
+    batch = small_random(sizes, scale=1.0, rng=0, n_starts=1)
+    assert [w.shape for w in batch] == [(1, 3, 4), (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rng: small_random((4, 3, 2), scale=0.1, rng=rng),
+        lambda rng: decoupled(modes(data()), (5, 6, 4), u0=0.1, rng=rng),
+    ],
+)
+def test_a_seed_and_its_generator_give_the_same_weights(make):
+    for a, b in zip(make(11), make(np.random.default_rng(11)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(make(11)[0], make(12)[0])
+    generator = np.random.default_rng(11)
+    assert not np.array_equal(make(generator)[0], make(generator)[0])
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("sizes", "u0", "message"),
+    [
+        ((5, 6, 3), 0.1, r"begin with 5 inputs and end with 4 outputs .* got \(5, 6, 3\)"),
+        ((4, 6, 4), 0.1, r"begin with 5 inputs and end with 4 outputs .* got \(4, 6, 4\)"),
+        ((5,), 0.1, r"two or more positive integers, got \(5,\)"),
+        ((5, 0, 4), 0.1, r"two or more positive integers, got \(5, 0, 4\)"),
+        ((5, 2.5, 4), 0.1, r"two or more positive integers, got \(5, 2.5, 4\)"),
+        ((5, 6, 4), -0.1, "u0 must be finite and not negative"),
+        ((5, 6, 4), np.nan, "u0 must be finite and not negative"),
+        ((5, 6, 4), [0.1, 0.1, 0.1, np.inf], "u0 must be finite and not negative"),
+        ((5, 6, 4), [0.1, 0.1], r"scalar or have shape \(4,\), got shape \(2,\)"),
+        ((5, 2, 4), [0.1, 0.1, 0.1, 0.0], "at most 2 modes above zero.* got 3"),
+    ],
+)
+def test_decoupled_refuses(sizes, u0, message):
+    with pytest.raises(ValueError, match=message):
+        decoupled(modes(data()), sizes, u0=u0, rng=0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options", "message"),
+    [
+        ((5,), {}, r"two or more positive integers, got \(5,\)"),
+        ((5, -1), {}, r"two or more positive integers, got \(5, -1\)"),
+        ((5, 4), {"scale": -1.0}, "scale must be finite and not negative, got -1.0"),
+        ((5, 4), {"scale": np.inf}, "scale must be finite and not negative, got inf"),
+        ((5, 4), {"n_starts": 0}, "n_starts must be at least 1, got 0"),
+    ],
+)
+def test_small_random_refuses(sizes, options, message):
+    with pytest.raises(ValueError, match=message):
+        small_random(sizes, **{"scale": 0.1, "rng": 0} | options)

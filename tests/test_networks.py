@@ -1,0 +1,250 @@
+"""Tests of dlnlib.networks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlnlib.correlations import from_data, modes
+from dlnlib.networks import (
+    error,
+    gradient,
+    mode_strengths,
+    product,
+    tanh_correlation,
+    tanh_error,
+    tanh_gradient,
+)
+
+# Rounding in sums of at most a few hundred terms, relative to the largest.
+ROUNDING = 1e-12
+# Central differences at this step err by the step squared and by rounding over the step.
+STEP = 1e-5
+DIFFERENCES = 1e-8
+
+SIZES = [(3, 2), (3, 4, 2), (3, 2, 5, 2), (3, 4, 1, 4, 5, 2)]
+
+
+def examples(n_inputs=3, n_outputs=2, n_examples=6):
+    rng = np.random.default_rng(4)
+    return rng.standard_normal((n_examples, n_inputs)), rng.standard_normal((n_examples, n_outputs))
+
+
+def random_weights(sizes, batch=(), seed=5):
+    rng = np.random.default_rng(seed)
+    ends = pairwise(sizes)
+    return tuple(rng.standard_normal((*batch, n_out, n_in)) for n_in, n_out in ends)
+
+
+def forward(weights, x, function=lambda h: h):
+    """Pass one example after another through the network."""
+    outputs = []
+    for example in x:
+        for w in weights[:-1]:
+            example = function(w @ example)
+        outputs.append(weights[-1] @ example)
+    return np.array(outputs)
+
+
+def differences(function, weights):
+    """Differentiate a function of the weights, entry by entry, by central differences."""
+    gradients = [np.zeros_like(w) for w in weights]
+    for layer, w in enumerate(weights):
+        for index in np.ndindex(w.shape):
+            values = []
+            for step in (STEP, -STEP):
+                moved = [v.copy() for v in weights]
+                moved[layer][index] += step
+                values.append(function(moved))
+            gradients[layer][index] = (values[0] - values[1]) / (2 * STEP)
+    return gradients
+
+
+def assert_all_close(found, expected, tolerance):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance * max(1.0, np.abs(b).max()), rtol=0)
+
+
+# The linear network
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_product_is_the_map_of_the_network(sizes):
+    weights, (x, _) = random_weights(sizes), examples()
+    np.testing.assert_allclose(x @ product(weights).T, forward(weights, x), atol=1e3 * ROUNDING)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_error_from_correlations_is_error_from_examples(sizes):
+    weights, (x, y) = random_weights(sizes), examples()
+    from_examples = 0.5 * np.sum((y - forward(weights, x)) ** 2)
+    assert error(weights, from_data(x, y)) == pytest.approx(from_examples, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_gradient_is_the_slope_of_the_error(sizes):
+    weights, data = random_weights(sizes), from_data(*examples())
+    slopes = differences(lambda w: error(w, data), weights)
+    assert_all_close(gradient(weights, data), slopes, DIFFERENCES)
+
+
+def test_gradient_vanishes_where_the_error_is_least():
+    x, y = examples()
+    fit = np.linalg.lstsq(x, y)[0].T
+    for g in gradient((fit, np.eye(2)), from_data(x, y)):
+        np.testing.assert_allclose(g, 0, atol=1e2 * ROUNDING)
+
+
+# The tanh network
+
+
+def test_tanh_error_is_error_from_examples():
+    weights, (x, y) = random_weights((3, 4, 2)), examples()
+    from_examples = 0.5 * np.sum((y - forward(weights, x, np.tanh)) ** 2)
+    assert tanh_error(weights, x, y) == pytest.approx(from_examples, rel=ROUNDING)
+
+
+def test_tanh_gradient_is_the_slope_of_the_error():
+    weights, (x, y) = random_weights((3, 4, 2)), examples()
+    slopes = differences(lambda w: tanh_error(w, x, y), weights)
+    assert_all_close(tanh_gradient(weights, x, y), slopes, DIFFERENCES)
+
+
+def test_tanh_correlation_is_that_of_its_outputs():
+    weights, (x, _) = random_weights((3, 4, 2)), examples()
+    expected = from_data(x, forward(weights, x, np.tanh)).sigma_yx
+    np.testing.assert_allclose(tanh_correlation(weights, x), expected, atol=1e2 * ROUNDING)
+
+
+def test_a_tanh_network_with_small_weights_is_linear():
+    x, y = examples()
+    data = from_data(x, y)
+    first, second = random_weights((3, 4, 2))
+    # The cubic term of tanh is the first difference: a tenth of the weights, a thousandth of it.
+    gaps = [
+        np.abs(tanh_correlation((w * first, second), x) - second @ (w * first) @ data.sigma_xx)
+        for w in (1e-2, 1e-3)
+    ]
+    np.testing.assert_allclose(gaps[0] / gaps[1], 1000, rtol=0.01)
+
+
+# Mode strengths
+
+
+def test_mode_strengths_are_the_diagonal_in_the_modes():
+    m = modes(from_data(*examples()))
+    weights = (m.Vt, np.diag([5.0, 7.0]), m.U)
+    np.testing.assert_allclose(mode_strengths(weights, m), [5.0, 7.0], rtol=ROUNDING)
+
+
+def test_off_diagonal_entries_do_not_count():
+    m = modes(from_data(*examples()))
+    weights = (np.array([[5.0, 1.0], [2.0, 7.0]]) @ m.Vt, m.U)
+    np.testing.assert_allclose(mode_strengths(weights, m), [5.0, 7.0], rtol=ROUNDING)
+
+
+# Batches
+
+
+@given(batch=st.lists(st.integers(1, 3), min_size=0, max_size=3).map(tuple))
+def test_a_batch_is_a_loop_over_starts(batch):
+    weights, (x, y) = random_weights((3, 4, 2), batch), examples()
+    data = from_data(x, y)
+    m = modes(data)
+    functions = {
+        product: (),
+        error: (data,),
+        gradient: (data,),
+        mode_strengths: (m,),
+        tanh_correlation: (x,),
+        tanh_error: (x, y),
+        tanh_gradient: (x, y),
+    }
+    for function, arguments in functions.items():
+        whole = function(weights, *arguments)
+        whole = whole if isinstance(whole, tuple) else (whole,)
+        for index in np.ndindex(batch):
+            one = function(tuple(w[index] for w in weights), *arguments)
+            one = one if isinstance(one, tuple) else (one,)
+            assert_all_close([part[index] for part in whole], one, 1e2 * ROUNDING)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_a_batch_of_deep_networks_is_a_loop(sizes):
+    weights, data = random_weights(sizes, (4,)), from_data(*examples())
+    for i in range(4):
+        one = gradient([w[i] for w in weights], data)
+        assert_all_close([g[i] for g in gradient(weights, data)], one, 1e2 * ROUNDING)
+
+
+# What is refused
+
+DATA = from_data(*examples())
+GOOD = random_weights((3, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ((), r"one or more matrices, got shapes \[\]"),
+        ((np.ones(3),), r"one or more matrices, got shapes \[\(3,\)\]"),
+        ((np.ones((4, 3)), np.ones((2, 5))), r"must chain.*\[\(4, 3\), \(2, 5\)\]"),
+        ((np.ones((2, 4, 3)), np.ones((2, 4))), r"must chain.*\[\(2, 4, 3\), \(2, 4\)\]"),
+        ((np.full((2, 3), np.nan),), "must be finite"),
+        ((np.full((2, 3), np.inf),), "must be finite"),
+    ],
+)
+def test_refuses_what_is_not_a_network(weights, message):
+    for call in (
+        product,
+        lambda w: error(w, DATA),
+        lambda w: gradient(w, DATA),
+        lambda w: mode_strengths(w, modes(DATA)),
+        lambda w: tanh_error(w, *examples()),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(weights)
+
+
+def test_refuses_a_network_that_does_not_fit_the_data():
+    wrong = random_weights((4, 4, 2))
+    for call in (error, gradient):
+        with pytest.raises(ValueError, match=r"map the 3 inputs .* 2 outputs, got .*\(2, 4\)"):
+            call(wrong, DATA)
+    with pytest.raises(ValueError, match=r"3 inputs to 2 outputs to go with modes.*\(2, 4\)"):
+        mode_strengths(wrong, modes(DATA))
+
+
+@pytest.mark.parametrize(
+    ("weights", "x", "y", "message"),
+    [
+        (GOOD[:1], *examples(), r"two matrices \(three layers\), got 1"),
+        (
+            GOOD,
+            np.ones((6, 4)),
+            examples()[1],
+            r"x must be a finite matrix with 3 columns.*\(6, 4\)",
+        ),
+        (
+            GOOD,
+            examples()[0],
+            np.ones((6, 3)),
+            r"y must be a finite matrix with 2 columns.*\(6, 3\)",
+        ),
+        (GOOD, np.full((6, 3), np.nan), examples()[1], "x must be a finite matrix"),
+        (
+            GOOD,
+            examples()[0],
+            np.ones((5, 2)),
+            r"equally many rows, got shapes \(6, 3\) and \(5, 2\)",
+        ),
+    ],
+)
+def test_refuses_examples_that_do_not_fit_a_tanh_network(weights, x, y, message):
+    for call in (tanh_error, tanh_gradient):
+        with pytest.raises(ValueError, match=message):
+            call(weights, x, y)

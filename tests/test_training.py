@@ -1,0 +1,615 @@
+"""Tests of dlnlib.training."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlnlib import networks, training
+from dlnlib.correlations import Correlations, Modes, from_data, modes
+from dlnlib.exact import mode_strength, unbalanced_mode_strength
+from dlnlib.initial_conditions import decoupled, small_random
+from dlnlib.networks import error, gradient, mode_strengths, tanh_correlation, tanh_error
+from dlnlib.training import (
+    crossing_time,
+    gradient_descent,
+    gradient_flow,
+    tanh_gradient_descent,
+)
+
+# Two orders of the same sums, over some hundred steps of descent.
+REORDERING = 1e-9
+# Integration at the default tolerances, over the times used here.
+INTEGRATION = 1e-8
+# Rounding in sums of at most a few hundred terms, relative to the largest.
+ROUNDING = 1e-12
+
+
+def examples(n_inputs=4, n_outputs=3, n_examples=4, seed=10):
+    """Return one-hot inputs, or Gaussian ones where there are more examples than inputs."""
+    rng = np.random.default_rng(seed)
+    one_hot = n_examples == n_inputs
+    x = np.eye(n_inputs) if one_hot else rng.standard_normal((n_examples, n_inputs))
+    return x, rng.standard_normal((n_examples, n_outputs))
+
+
+def plain_loop(weights, x, y, *, learning_rate, n_steps, tanh=False):
+    """Descend the error example by example, with nothing clever; return every step's outputs."""
+    first, second = (np.array(w) for w in weights)
+    correlations, errors = [], []
+    for step in range(n_steps + 1):
+        outputs = np.zeros_like(y)
+        grow_first, grow_second = np.zeros_like(first), np.zeros_like(second)
+        for mu in range(len(x)):
+            hidden = np.tanh(first @ x[mu]) if tanh else first @ x[mu]
+            outputs[mu] = second @ hidden
+            miss = y[mu] - outputs[mu]
+            slope = 1 - hidden**2 if tanh else 1.0
+            grow_first += np.outer(slope * (second.T @ miss), x[mu])
+            grow_second += np.outer(miss, hidden)
+        correlations.append(outputs.T @ x)
+        errors.append(0.5 * np.sum((y - outputs) ** 2))
+        if step < n_steps:
+            first += learning_rate * grow_first
+            second += learning_rate * grow_second
+    return (first, second), np.array(correlations), np.array(errors)
+
+
+def descend(weights, x, y, *, tanh=False, **options):
+    if tanh:
+        return tanh_gradient_descent(weights, x, y, **options)
+    return gradient_descent(weights, from_data(x, y), **options)
+
+
+def assert_all_close(found, expected, tolerance):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance * max(1.0, np.abs(b).max()), rtol=0)
+
+
+both_networks = pytest.mark.parametrize("tanh", [False, True], ids=["linear", "tanh"])
+
+
+# Descent against a plain loop
+
+
+@both_networks
+@pytest.mark.parametrize("n_examples", [4, 9], ids=["one-hot", "general"])
+@pytest.mark.parametrize("n_outputs", [2, 3, 1000])
+def test_descent_is_the_plain_loop(tanh, n_examples, n_outputs):
+    x, y = examples(n_outputs=n_outputs, n_examples=n_examples)
+    start = small_random((4, 3, n_outputs), scale=0.1, rng=0)
+    options = {"learning_rate": 0.01 / n_outputs, "n_steps": 300}
+    m = modes(from_data(x, y))
+    run = descend(start, x, y, tanh=tanh, modes=m, **options)
+    weights, correlations, errors = plain_loop(start, x, y, tanh=tanh, **options)
+    assert_all_close(run.weights, weights, REORDERING)
+    np.testing.assert_allclose(run.errors, errors, rtol=REORDERING)
+    diagonal = np.einsum("oa,toi,ai->ta", m.U, correlations, m.Vt)
+    if not tanh:
+        diagonal = np.array([mode_strengths(w, m) for w in intermediate(start, x, y, **options)])
+    np.testing.assert_allclose(run.mode_strengths, diagonal, atol=REORDERING * m.s[0])
+    assert run.status == "completed" and run.n_steps == 300
+    np.testing.assert_array_equal(run.times, np.arange(301))
+
+
+def intermediate(weights, x, y, *, learning_rate, n_steps):
+    """Return the weights at every step, from the library's gradient."""
+    data, path = from_data(x, y), [weights]
+    for _ in range(n_steps):
+        slopes = gradient(path[-1], data)
+        path.append(tuple(w - learning_rate * g for w, g in zip(path[-1], slopes, strict=True)))
+    return path
+
+
+@pytest.mark.parametrize("sizes", [(4, 50), (4, 3, 50), (4, 5, 3, 50), (4, 2, 6, 2, 50)])
+def test_deep_descent_is_repeated_gradient_steps(sizes):
+    x, y = examples(n_outputs=50, n_examples=9)
+    start = small_random(sizes, scale=0.4, rng=1)
+    run = gradient_descent(start, from_data(x, y), learning_rate=1e-4, n_steps=100)
+    path = intermediate(start, x, y, learning_rate=1e-4, n_steps=100)
+    assert_all_close(run.weights, path[-1], REORDERING)
+    expected = [error(w, from_data(x, y)) for w in path]
+    np.testing.assert_allclose(run.errors, expected, rtol=REORDERING)
+
+
+# Fewer outputs to compute
+
+
+@both_networks
+@pytest.mark.parametrize("degenerate", ["zero", "in span", "one column zero", "equal columns"])
+def test_reduction_survives_degenerate_last_layers(tanh, degenerate):
+    x, y = examples(n_outputs=40)
+    first, second = small_random((4, 3, 40), scale=0.2, rng=2)
+    second = {
+        "zero": np.zeros_like(second),
+        "in span": y.T[:, :3].copy(),
+        "one column zero": second * [0.0, 1.0, 1.0],
+        "equal columns": second[:, [0, 0, 1]],
+    }[degenerate]
+    options = {"learning_rate": 2e-3, "n_steps": 200}
+    run = descend((first, second), x, y, tanh=tanh, **options)
+    weights, _, errors = plain_loop((first, second), x, y, tanh=tanh, **options)
+    assert_all_close(run.weights, weights, REORDERING)
+    np.testing.assert_allclose(run.errors, errors, rtol=REORDERING)
+
+
+@both_networks
+def test_reduction_survives_targets_of_low_rank(tanh):
+    x, y = examples(n_outputs=40)
+    y[1] = y[0]
+    y[2] = 0
+    start = small_random((4, 3, 40), scale=0.2, rng=3)
+    options = {"learning_rate": 2e-3, "n_steps": 200}
+    run = descend(start, x, y, tanh=tanh, **options)
+    assert_all_close(run.weights, plain_loop(start, x, y, tanh=tanh, **options)[0], REORDERING)
+
+
+def test_reduction_steps_few_outputs(monkeypatch):
+    sizes, original = [], networks.backpropagate
+
+    def watch(weights, drive):
+        sizes.append(weights[-1].shape[-2])
+        return original(weights, drive)
+
+    monkeypatch.setattr(networks, "backpropagate", watch)
+    x, y = examples(n_outputs=1000)
+    start = small_random((4, 3, 1000), scale=0.1, rng=4)
+    run = gradient_descent(start, from_data(x, y), learning_rate=1e-5, n_steps=2)
+    assert sizes == [7, 7]
+    assert run.weights[-1].shape == (1000, 3)
+
+
+@both_networks
+def test_modes_outside_the_span_of_the_targets_are_recorded_all_the_same(tanh):
+    x, y = examples(n_outputs=40)
+    rng = np.random.default_rng(5)
+    other = Modes(np.linalg.qr(rng.standard_normal((40, 2)))[0], np.array([2.0, 1.0]), np.eye(2, 4))
+    start = small_random((4, 3, 40), scale=0.2, rng=rng)
+    options = {"learning_rate": 2e-3, "n_steps": 50, "modes": other}
+    run = descend(start, x, y, tanh=tanh, **options)
+    final = tanh_correlation(run.weights, x) if tanh else networks.product(run.weights)
+    expected = np.einsum("oa,oi,ai->a", other.U, final, other.Vt)
+    np.testing.assert_allclose(run.mode_strengths[-1], expected, atol=1e2 * ROUNDING)
+    assert np.abs(expected).max() > 1e-3
+
+
+# Batches
+
+
+@both_networks
+@pytest.mark.parametrize("n_outputs", [3, 60])
+@settings(max_examples=10)
+@given(batch=st.sampled_from([(1,), (3,), (2, 2)]))
+def test_a_batch_is_a_loop_over_starts(tanh, n_outputs, batch):
+    x, y = examples(n_outputs=n_outputs)
+    n_starts = int(np.prod(batch))
+    flat = small_random((4, 3, n_outputs), scale=0.3, rng=6, n_starts=n_starts)
+    start = [w.reshape(*batch, *w.shape[1:]) for w in flat]
+    rates = (np.geomspace(1, 3, n_starts) * 1e-2 / n_outputs).reshape(batch)
+    options = {"n_steps": 60, "modes": modes(from_data(x, y)), "record_every": 7}
+    options["threshold"] = 0.45 * np.sum(y**2)
+    run = descend(start, x, y, tanh=tanh, learning_rate=rates, **options)
+    for i in np.ndindex(batch):
+        one = descend([w[i] for w in start], x, y, tanh=tanh, learning_rate=rates[i], **options)
+        assert_all_close([w[i] for w in run.weights], one.weights, REORDERING)
+        assert run.status[i] == one.status and run.n_steps[i] == one.n_steps
+        shared = run.times[:-1] < one.times[-1]
+        np.testing.assert_allclose(
+            run.errors[:-1][shared][(slice(None), *i)], one.errors[:-1], rtol=REORDERING
+        )
+        np.testing.assert_allclose(
+            run.mode_strengths[-1][i], one.mode_strengths[-1], atol=REORDERING * 50
+        )
+
+
+def test_a_batch_in_gradient_flow_is_a_loop_over_starts():
+    data = from_data(*examples())
+    start = [
+        w.reshape(2, 3, *w.shape[1:]) for w in small_random((4, 5, 3), scale=0.3, rng=7, n_starts=6)
+    ]
+    m, times = modes(data), [0.0, 0.7, 2.0]
+    flow = gradient_flow(start, data, times=times, modes=m)
+    assert [w.shape for w in flow.weights] == [(3, 2, 3, 5, 4), (3, 2, 3, 3, 5)]
+    assert flow.errors.shape == (3, 2, 3) and flow.mode_strengths.shape == (3, 2, 3, 3)
+    for i in np.ndindex(2, 3):
+        one = gradient_flow([w[i] for w in start], data, times=times, modes=m)
+        assert_all_close([w[(slice(None), *i)] for w in flow.weights], one.weights, ROUNDING)
+        np.testing.assert_allclose(flow.errors[(slice(None), *i)], one.errors, rtol=ROUNDING)
+
+
+# Theory
+
+
+@pytest.mark.parametrize("n_layers", [2, 3, 4, 7])
+def test_flow_from_a_decoupled_start_is_the_exact_solution(n_layers):
+    s, u0, tau = np.array([3.0, 2.0, 0.5]), np.array([0.01, 0.1, 0.7]), 2.0
+    data = Correlations(np.eye(4), rotated(s), 99.0, 4)
+    m = modes(data)
+    start = decoupled(m, (4, *[5] * (n_layers - 2), 3), u0=u0, rng=8)
+    times = np.linspace(0, 12, 13)
+    flow = gradient_flow(start, data, times=times, tau=tau, modes=m)
+    exact = mode_strength(times[:, None], s=s, u0=u0, tau=tau, n_layers=n_layers)
+    np.testing.assert_allclose(flow.mode_strengths, exact, atol=INTEGRATION)
+    lost = 0.5 * (99.0 - np.sum(exact * (2 * s - exact), axis=1))
+    np.testing.assert_allclose(flow.errors, lost, atol=10 * INTEGRATION)
+
+
+def rotated(s):
+    """Return a 3 x 4 matrix with these singular values."""
+    rng = np.random.default_rng(9)
+    left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (3, 4))
+    return left * s @ right[:3]
+
+
+def test_flow_from_unequal_layers_is_the_exact_solution():
+    data = Correlations([[1.0]], [[2.0]], 4.0, 1)
+    times = np.linspace(0, 4, 9)
+    flow = gradient_flow(([[0.9]], [[-0.3]]), data, times=times, modes=modes(data))
+    exact = unbalanced_mode_strength(times, a0=0.9, b0=-0.3, s=2.0, tau=1.0)
+    np.testing.assert_allclose(flow.mode_strengths[:, 0], exact, atol=INTEGRATION)
+
+
+@pytest.mark.parametrize("sizes", [(4, 5, 3), (4, 3, 6, 2, 3)])
+def test_descent_approaches_flow_at_first_order(sizes):
+    data = from_data(*examples(n_examples=9))
+    start = small_random(sizes, scale=0.4, rng=10)
+    flow = gradient_flow(start, data, times=[0.2])
+    gaps = []
+    for n_steps in (100, 200, 400, 800):
+        run = gradient_descent(start, data, learning_rate=0.2 / n_steps, n_steps=n_steps)
+        layers = zip(run.weights, flow.weights, strict=True)
+        gaps.append(np.sqrt(sum(np.sum((w - v[0]) ** 2) for w, v in layers)))
+    slope = np.polyfit(np.log([1, 2, 4, 8]), np.log(gaps), 1)[0]
+    # One, and a second-order term that fades as steps shrink.
+    assert slope == pytest.approx(-1, abs=0.05)
+
+
+@pytest.mark.parametrize("sizes", [(4, 5, 3), (4, 2, 6, 3)])
+def test_flow_conserves_the_balance_of_layers(sizes):
+    data = from_data(*examples(n_examples=9))
+    start = small_random(sizes, scale=0.5, rng=11)
+    weights = gradient_flow(start, data, times=[0.0, 0.1, 1.0, 3.0]).weights
+    for down, up in pairwise(weights):
+        balance = np.swapaxes(up, 1, 2) @ up - down @ np.swapaxes(down, 1, 2)
+        np.testing.assert_allclose(balance, np.broadcast_to(balance[0], balance.shape), atol=1e-7)
+
+
+@both_networks
+def test_error_never_rises_at_a_stable_rate(tanh):
+    x, y = examples()
+    s = modes(from_data(x, y)).s[0]
+    start = small_random((4, 5, 3), scale=0.1, rng=12, n_starts=8)
+    # The curvature at the balanced end of the strongest mode is 2 s; a step is stable below 1 / s.
+    run = descend(start, x, y, tanh=tanh, learning_rate=0.4 / s, n_steps=400)
+    assert np.diff(run.errors, axis=0).max() < ROUNDING * run.errors[0].max()
+    assert np.all(run.status == "completed")
+
+
+def test_error_oscillates_above_the_stable_rate():
+    data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
+    start = ([[1.4]], [[1.4]])
+    below, above = (
+        gradient_descent(start, data, learning_rate=rate, n_steps=200) for rate in (0.49, 0.51)
+    )
+    assert below.errors[-1] < 1e-3 * below.errors[0] and above.errors[-1] > above.errors[0]
+
+
+def test_flow_gives_the_start_at_time_zero_and_slows_with_tau():
+    data = from_data(*examples())
+    start = small_random((4, 5, 3), scale=0.3, rng=13)
+    assert_all_close(gradient_flow(start, data, times=[0.0]).weights, [w[None] for w in start], 0)
+    slow = gradient_flow(start, data, times=[0.0, 100.0], tau=100.0)
+    assert_all_close(slow.weights, gradient_flow(start, data, times=[0, 1]).weights, INTEGRATION)
+    assert slow.mode_strengths is None
+
+
+# Stopping
+
+
+@both_networks
+def test_threshold_stops_at_the_first_step_below_it(tanh):
+    x, y = examples()
+    start = small_random((4, 5, 3), scale=0.2, rng=14, n_starts=5)
+    options = {"learning_rate": 0.02, "n_steps": 400}
+    full = descend(start, x, y, tanh=tanh, **options)
+    threshold = 0.5 * (full.errors[0].mean() + full.errors[-1].mean())
+    run = descend(start, x, y, tanh=tanh, threshold=threshold, record_every=1000, **options)
+    first = (full.errors < threshold).argmax(axis=0)
+    assert len(set(first)) > 1
+    np.testing.assert_array_equal(run.n_steps, first)
+    assert np.all(run.status == "threshold")
+    np.testing.assert_array_equal(run.times, [0, first.max()])
+    # Every start stays where it stopped while the slower ones go on.
+    np.testing.assert_allclose(run.errors[-1], full.errors[first, np.arange(5)], rtol=REORDERING)
+
+
+def test_a_start_below_the_threshold_takes_no_step():
+    data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
+    run = gradient_descent(
+        ([[1.0]], [[1.9]]), data, learning_rate=0.1, n_steps=9, threshold=0.1, modes=modes(data)
+    )
+    assert run.status == "threshold" and run.n_steps == 0
+    assert run.errors.shape == (1,) and run.mode_strengths.shape == (1, 1)
+    assert_all_close(run.weights, ([[1.0]], [[1.9]]), 0)
+
+
+def test_a_threshold_that_is_not_reached():
+    data = from_data(*examples())
+    start = small_random((4, 5, 3), scale=0.1, rng=15)
+    run = gradient_descent(start, data, learning_rate=1e-3, n_steps=5, threshold=1e-9)
+    assert run.status == "completed" and run.n_steps == 5
+
+
+def test_rounding_below_zero_is_not_a_threshold():
+    # Seeds for which the error from correlations ends at some -1e-15.
+    for seed in (3, 4):
+        rng = np.random.default_rng(seed)
+        data = from_data(np.eye(3), rng.standard_normal((3, 3)))
+        start = 0.3 * rng.standard_normal((2, 3, 3))
+        run = gradient_descent(start, data, learning_rate=0.05, n_steps=3000, record_every=3000)
+        assert run.status == "completed" and run.n_steps == 3000
+
+
+def test_no_steps_at_all():
+    data, start = from_data(*examples()), small_random((4, 5, 3), scale=0.1, rng=16)
+    run = gradient_descent(start, data, learning_rate=0.1, n_steps=0)
+    assert run.status == "completed" and run.errors.shape == (1,)
+    assert_all_close(run.weights, start, 0)
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "every", "times"), [(10, 4, [0, 4, 8, 10]), (8, 4, [0, 4, 8]), (3, 9, [0, 3])]
+)
+def test_records_the_start_the_end_and_every_so_often(n_steps, every, times):
+    data, start = from_data(*examples()), small_random((4, 5, 3), scale=0.1, rng=17)
+    options = {"learning_rate": 0.1, "n_steps": n_steps, "modes": modes(data)}
+    run = gradient_descent(start, data, record_every=every, **options)
+    full = gradient_descent(start, data, **options)
+    np.testing.assert_array_equal(run.times, times)
+    np.testing.assert_array_equal(run.errors, full.errors[times])
+    np.testing.assert_array_equal(run.mode_strengths, full.mode_strengths[times])
+
+
+def test_starts_are_left_as_they_were():
+    x, y = examples()
+    start = small_random((4, 5, 3), scale=0.1, rng=18)
+    before = [w.copy() for w in start]
+    for tanh in (False, True):
+        descend(start, x, y, tanh=tanh, learning_rate=0.1, n_steps=5)
+    gradient_flow(start, from_data(x, y), times=[0, 1])
+    assert_all_close(start, before, 0)
+
+
+# Divergence
+
+
+@both_networks
+@pytest.mark.parametrize("learning_rate", [3.0, 1e5, 1e200])
+@pytest.mark.parametrize("n_outputs", [3, 60])
+@pytest.mark.parametrize("n_examples", [4, 9], ids=["one-hot", "general"])
+def test_divergence_is_reported_with_finite_weights(tanh, learning_rate, n_outputs, n_examples):
+    x, y = examples(n_outputs=n_outputs, n_examples=n_examples)
+    start = small_random((4, 5, n_outputs), scale=0.5, rng=19)
+    m = modes(from_data(x, y))
+    run = descend(start, x, y, tanh=tanh, learning_rate=learning_rate, n_steps=500, modes=m)
+    assert run.status == "diverged"
+    assert 0 < run.n_steps < 500 and run.times[-1] == run.n_steps
+    assert all(np.isfinite(w).all() for w in run.weights)
+    assert np.isfinite(run.mode_strengths).all()
+    limit = 1e6 * max(run.errors[0], 0.5 * np.sum(y**2))
+    assert np.all(run.errors[:-1] <= limit) and run.errors[-1] > limit
+
+
+@both_networks
+def test_others_go_on_when_some_diverge(tanh):
+    x, y = examples()
+    start = small_random((4, 5, 3), scale=0.3, rng=20, n_starts=4)
+    rates = np.array([0.02, 50.0, 0.02, 1e150])
+    options = {"n_steps": 300, "modes": modes(from_data(x, y))}
+    run = descend(start, x, y, tanh=tanh, learning_rate=rates, **options)
+    np.testing.assert_array_equal(run.status, ["completed", "diverged"] * 2)
+    assert run.n_steps[0] == run.n_steps[2] == 300 > run.n_steps[1] >= run.n_steps[3]
+    assert all(np.isfinite(w).all() for w in run.weights)
+    for i in (0, 2):
+        alone = descend([w[i] for w in start], x, y, tanh=tanh, learning_rate=0.02, **options)
+        assert_all_close([w[i] for w in run.weights], alone.weights, REORDERING)
+        np.testing.assert_allclose(run.errors[:, i], alone.errors, atol=1e2 * ROUNDING)
+
+
+@pytest.mark.parametrize("size", [1e80, 1e120, 1e160])
+def test_a_start_whose_error_overflows_has_diverged(size):
+    data = from_data(*examples())
+    start = [np.full(shape, size) for shape in [(3, 4), (3, 3), (3, 3)]]
+    run = gradient_descent(start, data, learning_rate=0.1, n_steps=10)
+    assert run.status == "diverged" and run.n_steps == 0
+    assert_all_close(run.weights, start, 0)
+
+
+def test_a_large_start_that_learns_has_not_diverged():
+    data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
+    run = gradient_descent(([[1e4]], [[1e4]]), data, learning_rate=1e-9, n_steps=100)
+    assert run.status == "completed" and run.errors[-1] < run.errors[0]
+
+
+def test_a_flow_that_cannot_be_integrated_says_so(monkeypatch):
+    failed = SimpleNamespace(success=False, message="step size too small")
+    monkeypatch.setattr(training, "solve_ivp", lambda *arguments, **keywords: failed)
+    with pytest.raises(RuntimeError, match=r"stopped before t = 9.0: step size too small"):
+        gradient_flow(small_random((4, 5, 3), scale=0.1, rng=0), DATA, times=[1.0, 9.0])
+
+
+# Interruption
+
+
+def interrupt(monkeypatch, name, call):
+    """Press Ctrl-C in a function, the given number of calls from now."""
+    original, calls = getattr(networks, name), []
+
+    def interrupted(*arguments):
+        calls.append(name)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(networks, name, interrupted)
+
+
+@pytest.mark.parametrize(
+    ("tanh", "name", "steps"),
+    [
+        (False, "backpropagate", 6),
+        (False, "error_from_residual", 6),
+        (False, "strengths", 6),
+        (True, "tanh_backpropagate", 6),
+        (True, "hidden_activity", 6),
+    ],
+)
+def test_interruption_returns_what_was_reached(monkeypatch, tanh, name, steps):
+    x, y = examples(n_outputs=60)
+    start = small_random((4, 5, 60), scale=0.2, rng=21, n_starts=3)
+    options = {"learning_rate": 1e-3, "modes": modes(from_data(x, y)), "threshold": 1e-9}
+    expected = descend(start, x, y, tanh=tanh, n_steps=steps, **options)
+    interrupt(monkeypatch, name, steps + 1)
+    run = descend(start, x, y, tanh=tanh, n_steps=1000, **options)
+    assert np.all(run.status == "interrupted") and np.all(run.n_steps == steps)
+    np.testing.assert_array_equal(run.times, np.arange(steps + 1))
+    assert_all_close(run.weights, expected.weights, REORDERING)
+    np.testing.assert_allclose(run.errors, expected.errors, rtol=REORDERING)
+    np.testing.assert_allclose(run.mode_strengths, expected.mode_strengths, rtol=1e-6)
+
+
+def test_interruption_between_records_records_the_last_step(monkeypatch):
+    data, start = from_data(*examples()), small_random((4, 5, 3), scale=0.2, rng=22)
+    interrupt(monkeypatch, "backpropagate", 8)
+    run = gradient_descent(start, data, learning_rate=0.01, n_steps=100, record_every=5)
+    np.testing.assert_array_equal(run.times, [0, 5, 7])
+    assert run.errors[-1] == pytest.approx(error(run.weights, data), rel=ROUNDING)
+
+
+def test_starts_that_had_stopped_keep_their_status_when_interrupted(monkeypatch):
+    data, start = from_data(*examples()), small_random((4, 5, 3), scale=0.2, rng=23, n_starts=2)
+    interrupt(monkeypatch, "backpropagate", 20)
+    run = gradient_descent(start, data, learning_rate=[0.01, 1e3], n_steps=100)
+    np.testing.assert_array_equal(run.status, ["interrupted", "diverged"])
+    assert run.n_steps[0] == 19 > run.n_steps[1]
+
+
+# Crossing times
+
+
+def test_crossing_time_inverts_a_recorded_course():
+    s, u0, times = np.array([4.0, 1.0]), 1e-3, np.linspace(0, 12, 4001)
+    u = mode_strength(times[:, None], s=s, u0=u0, tau=1.0)
+    crossing = crossing_time(times, u, s / 2)
+    exact = np.log((s - u0) / u0) / (2 * s)
+    # Linear interpolation errs by an eighth of curvature times spacing squared, over the slope.
+    np.testing.assert_allclose(crossing, exact, atol=1e-5)
+
+
+def test_crossing_time_of_starts_and_modes():
+    values = np.array([[[0.0, 2.0], [0.0, 0.0]], [[1.0, 2.0], [0.0, 0.5]], [[0.0, 2.0], [0, 1.5]]])
+    expected = [[2.0, 1.0], [np.inf, 4.0]]
+    np.testing.assert_allclose(
+        crossing_time([1, 3, 5], values, 0.5 * np.ones(2)), [[2, 1], [np.inf, 3]]
+    )
+    np.testing.assert_allclose(crossing_time([1, 3, 5], values, [0.5, 1.0]), expected)
+
+
+def test_crossing_time_of_one_course_is_a_number():
+    assert crossing_time([0, 1, 2], [0.0, 1.0, 4.0], 2.5) == 1.5
+    assert crossing_time([0, 1, 2], [0.0, 1.0, 4.0], 1.0) == 1.0
+    assert crossing_time([0, 1, 2], [3.0, 1.0, 4.0], 2.5) == 0.0
+    assert crossing_time([0, 1, 2], [0.0, 1.0, 4.0], 4.0) == 2.0
+    assert crossing_time([0, 1, 2], [0.0, 1.0, np.inf], 2.5) == 1.0
+    assert crossing_time([0], [0.0], 1.0) == np.inf
+
+
+# What is refused
+
+DATA = from_data(*examples())
+START = small_random((4, 5, 3), scale=0.1, rng=24, n_starts=2)
+RATE = {"learning_rate": 0.1, "n_steps": 1}
+
+
+@both_networks
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate must be finite and positive, got 0.0"),
+        ({"learning_rate": -1.0}, "learning_rate must be finite and positive"),
+        ({"learning_rate": np.nan}, "learning_rate must be finite and positive"),
+        ({"learning_rate": [0.1, np.inf]}, "learning_rate must be finite and positive"),
+        ({"learning_rate": np.ones(3)}, r"shape \(3,\) must broadcast to .* \(2,\)"),
+        ({"n_steps": -1}, "n_steps must be an integer of at least 0, got -1"),
+        ({"n_steps": 1.5}, "n_steps must be an integer of at least 0, got 1.5"),
+        ({"record_every": 0}, "record_every must be an integer of at least 1, got 0"),
+        ({"threshold": 0.0}, "threshold must be finite and positive, got 0.0"),
+        ({"threshold": np.nan}, "threshold must be finite and positive, got nan"),
+        ({"modes": modes(from_data(*examples(5, 3, 5)))}, "5 inputs to 3 outputs to go with modes"),
+        ({"modes": modes(from_data(*examples(4, 9)))}, "4 inputs to 9 outputs to go with modes"),
+    ],
+)
+def test_descent_refuses(tanh, options, message):
+    with pytest.raises(ValueError, match=message):
+        descend(START, *examples(), tanh=tanh, **RATE | options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"times": []}, r"finite, non-empty vector, got shape \(0,\)"),
+        ({"times": 1.0}, r"finite, non-empty vector, got shape \(\)"),
+        ({"times": [0.0, np.nan]}, "finite, non-empty vector"),
+        ({"times": [-1.0, 1.0]}, "must ascend from 0 or later"),
+        ({"times": [1.0, 0.5]}, "must ascend from 0 or later"),
+        ({"times": [1.0, 1.0]}, "must ascend from 0 or later"),
+        ({"tau": 0.0}, "tau must be finite and positive, got 0.0"),
+        ({"tau": np.inf}, "tau must be finite and positive, got inf"),
+        ({"modes": modes(from_data(*examples(5, 3, 5)))}, "5 inputs to 3 outputs to go with modes"),
+    ],
+)
+def test_flow_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        gradient_flow(START, DATA, **{"times": [0.0, 1.0]} | options)
+
+
+def test_networks_that_do_not_fit_are_refused():
+    wrong = small_random((5, 5, 3), scale=0.1, rng=25)
+    for call in (
+        lambda: gradient_descent(wrong, DATA, **RATE),
+        lambda: gradient_flow(wrong, DATA, times=[1.0]),
+    ):
+        with pytest.raises(
+            ValueError, match=r"map the 4 inputs .* to its 3 outputs, got .*\(3, 5\)"
+        ):
+            call()
+    with pytest.raises(ValueError, match="x must be a finite matrix with 5 columns"):
+        tanh_gradient_descent(wrong, *examples(), **RATE)
+    with pytest.raises(ValueError, match="two matrices"):
+        tanh_gradient_descent((*START, np.ones((2, 3, 3))), *examples(), **RATE)
+
+
+@pytest.mark.parametrize(
+    ("times", "values", "message"),
+    [
+        ([0, 1, 2], [[1.0], [2.0]], r"one entry for each of the 3 times.*got shape \(2, 1\)"),
+        ([0, 2, 1], [1.0, 2.0, 3.0], "must ascend"),
+        ([], [], "non-empty vector"),
+    ],
+)
+def test_crossing_time_refuses(times, values, message):
+    with pytest.raises(ValueError, match=message):
+        crossing_time(times, values, 0.5)
+
+
+def test_tanh_error_is_that_of_the_run():
+    x, y = examples(n_outputs=60)
+    run = tanh_gradient_descent(
+        small_random((4, 5, 60), scale=0.2, rng=26), x, y, learning_rate=1e-3, n_steps=20
+    )
+    assert run.errors[-1] == pytest.approx(tanh_error(run.weights, x, y), rel=ROUNDING)
