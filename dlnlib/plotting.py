@@ -13,6 +13,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 __all__ = [
@@ -66,7 +68,7 @@ def theory(ax: Axes, x: ArrayLike, y: ArrayLike, *, label: str | None = None, **
     >>> from dlnlib import plotting
     >>> plotting.theory(plt.figure().gca(), [0, 1], [[0, 1], [1, 2]], label="theory")
     """
-    _curves(ax, x, y, label, {"color": THEORY, "linewidth": 1.8, "zorder": 3} | line)
+    _curves(ax, x, y, label, {"color": THEORY, "linewidth": 1.8, "zorder": 3}, line)
 
 
 def simulation(
@@ -93,7 +95,7 @@ def simulation(
     >>> from dlnlib import plotting
     >>> plotting.simulation(plt.figure().gca(), [0, 1], [0, 1], color=plotting.TANH)
     """
-    _curves(ax, x, y, label, {"color": LINEAR, "linewidth": 0.9, "zorder": 2} | line)
+    _curves(ax, x, y, label, {"color": LINEAR, "linewidth": 0.9, "zorder": 2}, line)
 
 
 def mode_image(ax: Axes, vector: ArrayLike, *, title: str | None = None) -> None:
@@ -163,6 +165,15 @@ def network_diagram(
     ax.set_axis_off()
 
 
-def _curves(ax: Axes, x: ArrayLike, y: ArrayLike, label: str | None, line: dict[str, Any]) -> None:
+def _curves(
+    ax: Axes,
+    x: ArrayLike,
+    y: ArrayLike,
+    label: str | None,
+    defaults: dict[str, Any],
+    line: dict[str, Any],
+) -> None:
+    # Spelled out first, so that `lw` replaces the default `linewidth` and does not clash with it.
+    style = defaults | normalize_kwargs(line, Line2D)
     for i, curve in enumerate(np.atleast_2d(np.asarray(y).T)):
-        ax.plot(x, curve, label=label if i == 0 else None, **line)
+        ax.plot(x, curve, label=label if i == 0 else None, **style)

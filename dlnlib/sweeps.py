@@ -18,7 +18,7 @@ import dlnlib
 from dlnlib.correlations import Correlations
 from dlnlib.initial_conditions import Reduction, reduce_width
 from dlnlib.networks import as_weights
-from dlnlib.training import gradient_descent
+from dlnlib.training import DIVERGED, gradient_descent
 
 __all__ = ["Race", "race", "sweep"]
 
@@ -109,6 +109,9 @@ def race(
         raise ValueError(f"learning_rates must be a non-empty vector, got shape {rates.shape}")
     if weights[0].ndim != 2:
         raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
+    for name, count in (("max_steps", max_steps), ("at_once", at_once)):
+        if count is not None and (int(count) != count or count < 1):
+            raise ValueError(f"{name} must be an integer of at least 1, got {count}")
     reduction = reduce_width(weights, correlations)
     order = np.argsort(-rates, kind="stable")
     size = len(rates) if at_once is None else at_once
@@ -205,17 +208,20 @@ def _heat(
     n_steps = np.zeros(len(rates), dtype=np.int64)
     running = np.arange(len(rates))
     current = tuple(np.broadcast_to(w, (len(rates), *w.shape)) for w in reduction.weights)
-    done, leg = 0, 32
+    data, done, limit = reduction.correlations, 0, np.inf
     while running.size and done < cap:
-        leg = min(leg, cap - done)
+        leg = min(32, cap - done)
         run = gradient_descent(
-            current,
-            reduction.correlations,
-            learning_rate=rates[running],
-            n_steps=leg,
-            threshold=threshold,
-            record_every=leg,
+            current, data, learning_rate=rates[running], n_steps=leg, threshold=threshold
         )
+        if np.any(run.status == "interrupted"):
+            raise KeyboardInterrupt
+        if done == 0:
+            limit = DIVERGED * max(data.trace_yy / 2, run.errors[0, 0])
+        # A leg measures divergence by where it began; what counts is where the race did.
+        beyond = run.errors > limit
+        lost = beyond.any(axis=0)
+        run.status[lost], run.n_steps[lost] = "diverged", beyond.argmax(axis=0)[lost]
         n_steps[running], status[running] = done + run.n_steps, run.status
         if np.any(run.status == "threshold"):
             break
@@ -226,7 +232,8 @@ def _heat(
 
 
 def _name(function: Callable[..., Any], case: Mapping[str, Any]) -> str:
-    key = {"case": case, "function": function.__qualname__, "dlnlib": dlnlib.__version__}
+    function_name = f"{function.__module__}.{function.__qualname__}"
+    key = {"case": case, "function": function_name, "dlnlib": dlnlib.__version__}
     try:
         text = json.dumps(key, sort_keys=True)
     except TypeError as error:

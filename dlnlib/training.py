@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 Weights = tuple[Array, ...]
 
 # A run whose error has grown this much will not come back.
-_DIVERGED = 1e6
+DIVERGED = 1e6
 _LARGEST = np.finfo(np.float64).max
 
 
@@ -472,7 +472,7 @@ def _descend(
                 state = evaluate(current)
                 if step == 0:
                     # An error that overflows at the start has diverged already.
-                    limit = np.minimum(_DIVERGED * np.maximum(zero_error, state.errors), _LARGEST)
+                    limit = np.minimum(DIVERGED * np.maximum(zero_error, state.errors), _LARGEST)
                 diverged = moving & ~(state.errors <= limit)
                 finished = moving & (state.errors < goal)
                 status[diverged], status[finished] = "diverged", "threshold"

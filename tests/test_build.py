@@ -14,7 +14,6 @@ import pytest
 import scipy
 import yaml
 from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import myst_nb_reader_plugin
 from sphinx_external_toc.parsing import parse_toc_yaml
 
@@ -126,10 +125,7 @@ def cache(tmp_path):
 def executed(tmp_path, cache):
     """A chapter whose results are in the cache."""
     page = book(tmp_path) / "chapters/one.md"
-    notebook = myst_nb_reader_plugin(str(page))
-    cache.cache_notebook_bundle(
-        CacheBundleIn(notebook, str(page), data={"execution_seconds": 1.0}), check_validity=False
-    )
+    chapter_cache.store(cache, myst_nb_reader_plugin(str(page)), page, 1.0)
     return page
 
 
