@@ -38,7 +38,9 @@ lint: .venv/ready ## check style, types, docstrings, spelling, workflows
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/ruff format --quiet --check $(CODE)
 	@echo "ruff: cells of the chapters"
-	@$(BIN)/jupytext --quiet --check "$(BIN)/ruff check --quiet --config tools/ruff-cells.toml -" $(NOTEBOOKS)
+	@for page in $(NOTEBOOKS); do $(BIN)/jupytext --quiet --to py:percent -o - $$page | \
+	  $(BIN)/ruff check --quiet --config tools/ruff-cells.toml --stdin-filename $$page.py - \
+	  || failed=1; done; test -z "$$failed"
 	@echo "mypy: dlnlib"
 	@$(BIN)/mypy --no-error-summary dlnlib
 	@echo "numpydoc: dlnlib"

@@ -236,7 +236,7 @@ def test_newton_step_solves_with_the_hessian(n_layers, s, d):
 
 
 @pytest.mark.parametrize("n_layers", [3, 5, 10])
-def test_newton_finds_the_optimum_above_the_node_of_the_curvature_and_the_saddle_near_zero(n_layers):
+def test_newton_finds_the_optimum_above_the_node_and_the_saddle_near_zero(n_layers):
     n_weights, s = n_layers - 1, 2.0
     end, node = s ** (1 / n_weights), (s * (n_weights - 1) / (2 * n_weights - 1)) ** (1 / n_weights)
     a = np.array([0.1, 0.5, 1.01, 1.1, 3.0]) * node

@@ -43,9 +43,9 @@ def test_curves_are_columns_with_one_legend_entry(ax, draw, colour):
 
 
 def test_a_caller_may_change_the_line(ax):
-    plotting.simulation(ax, [0, 1], [0, 1], color=plotting.TANH, linestyle="--")
+    plotting.simulation(ax, [0, 1], [0, 1], color=plotting.TANH, ls="--", lw=3)
     assert to_hex(ax.lines[0].get_color()) == plotting.TANH.lower()
-    assert ax.lines[0].get_linestyle() == "--"
+    assert ax.lines[0].get_linestyle() == "--" and ax.lines[0].get_linewidth() == 3
 
 
 def test_theory_is_drawn_above_simulation(ax):
