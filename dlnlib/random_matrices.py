@@ -304,7 +304,7 @@ def log_singular_values(product: GradedProduct) -> Array:
     Notes
     -----
     Every singular value, however small, has the relative accuracy of rounding times the
-    condition number of `T`: 1e-11 for 100 Gaussian factors of 1000 rows, where the largest
+    condition number of `T`: 1e-10 for 100 Gaussian factors of 1000 rows, where the largest
     and the smallest differ by a factor of 1e180.
 
     Examples
@@ -343,8 +343,8 @@ def log_eigenvalues(product: GradedProduct) -> ComplexArray:
         singular.
     numpy.linalg.LinAlgError
         If the moduli of the eigenvalues do not follow the scales of the product: their
-        number is wrong, or their sum of logarithms is not ln |det|. It takes a product of
-        a special form, such as diag(1, 1e-30) times a permutation.
+        number is wrong, or their sum of logarithms is not that of the determinant. It takes a
+        product of a special form, such as diag(1, 1e-30) times a permutation.
 
     Notes
     -----

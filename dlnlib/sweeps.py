@@ -181,7 +181,7 @@ def sweep(
     [{'square': 4}, {'square': 9}]
     """
     from joblib import Parallel, delayed
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     cases = [dict(case) for case in cases]
     names = [_name(function, case) for case in cases]

@@ -403,6 +403,40 @@ def test_input_correlation_matters_less_the_deeper_the_network():
     assert 0.8 < ratio[1] < 1 and abs(ratio[2] - 1) < 1e-3
 
 
+RATES = {
+    exact.curvature_along_path: {"a": 0.5, "tau": 2.0},
+    exact.curvature_across_path: {"a": 0.5, "tau": 2.0},
+    exact.largest_curvature: {"a": 0.5, "tau": 2.0},
+    exact.newton_step: {"a": 0.5},
+    exact.stable_learning_rate: {},
+    exact.optimal_learning_rate: {},
+    exact.optimal_learning_time: {"u0": 0.1, "uf": 0.4},
+    exact.infinite_depth_optimal_learning_time: {"u0": 0.1, "uf": 0.4},
+}
+
+
+@pytest.mark.parametrize("function", RATES, ids=lambda f: f.__name__)
+def test_arguments_broadcast_and_scalars_give_scalars(function):
+    """A mode and a depth on axes of their own are the scalar calls."""
+
+    def call(s, d, n_layers):
+        named = {"s": s, "d": d, "n_layers": n_layers} | RATES[function]
+        if function is exact.infinite_depth_optimal_learning_time:
+            del named["n_layers"]
+        data = [named.pop(name) for name in ("a", "u0", "uf") if name in named]
+        return function(*data, **named)
+
+    depths = np.array([3, 4, 10])
+    table = np.broadcast_to(
+        call(np.array([[1.0], [2.0]]), np.array([[2.0], [1.5]]), depths), (2, 3)
+    )
+    for row, mode in zip(table, ((1.0, 2.0), (2.0, 1.5)), strict=True):
+        each = [call(*mode, n_layers) for n_layers in depths]
+        assert all(isinstance(x, float) for x in each)
+        np.testing.assert_allclose(row, each, rtol=ROUNDING)
+    assert call(np.ones(0), 1.0, 3).shape == (0,)
+
+
 # Bad input
 
 

@@ -234,6 +234,12 @@ def test_widely_separated_scales_leave_no_window_empty_handed():
     np.testing.assert_allclose(log_eigenvalues(product), logs, atol=ROUNDING * 300)
 
 
+def test_scales_may_ascend_beyond_double_precision():
+    product = graded_product([np.diag([1e-100, 1.0, 1e100])] * 4)
+    expected = 400 * np.log(10) * np.array([1.0, 0.0, -1.0])
+    np.testing.assert_allclose(log_singular_values(product), expected, atol=SENSITIVITY)
+
+
 def test_a_singular_product_has_a_singular_value_of_zero():
     product = graded_product([np.diag([2.0, 0.0]), np.diag([3.0, 1.0])])
     np.testing.assert_allclose(log_singular_values(product), [np.log(6), -np.inf])
