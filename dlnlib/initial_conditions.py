@@ -14,10 +14,15 @@ from dlnlib.correlations import Correlations, Modes
 from dlnlib.networks import as_weights, require_fit
 
 __all__ = [
+    "Pretraining",
     "Reduction",
     "decoupled",
+    "glorot_uniform",
+    "greedy_pretraining",
+    "orthogonal",
     "reduce_width",
     "restore_width",
+    "scaled_gaussian",
     "small_random",
 ]
 
@@ -26,6 +31,8 @@ Rng = int | np.random.Generator
 
 # Relative size below which a direction counts as rounding error.
 _RANK_TOLERANCE = 1e-13
+# An error this many times that of putting out zeros will not come back.
+_LOST = 1e6
 
 
 def decoupled(
@@ -140,6 +147,138 @@ def small_random(
     batch = () if n_starts is None else (n_starts,)
     pairs = pairwise(sizes)
     return tuple(scale * rng.standard_normal((*batch, n_out, n_in)) for n_in, n_out in pairs)
+
+
+def scaled_gaussian(
+    layer_sizes: Sequence[int], *, rng: Rng, gain: float = 1.0
+) -> tuple[Array, ...]:
+    r"""Return Gaussian weights that preserve a vector's norm on average.
+
+    .. math:: W^l_{ij} \sim \mathcal N(0, g^2 / N_l), \qquad
+              \langle \| W^l v \|^2 \rangle = g^2 \frac{N_{l+1}}{N_l} \| v \|^2.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of units of every layer, inputs first.
+    rng : int or numpy.random.Generator
+        Seed or source of randomness.
+    gain : float, optional
+        Factor of all weights, not negative.
+
+    Returns
+    -------
+    tuple of ndarray
+        The weight matrices, of shapes (n_out, n_in).
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer, or `gain` is negative or not finite.
+
+    Notes
+    -----
+    Section 3, Fig. 6B: singular values of its products spread with every layer.
+
+    Examples
+    --------
+    >>> from dlnlib.initial_conditions import scaled_gaussian
+    >>> first, second = scaled_gaussian((400, 300, 2), rng=0)
+    >>> print((first.std() * 400**0.5).round(2))
+    1.0
+    """
+    sizes = _layer_sizes(layer_sizes)
+    gain, rng = _checked_gain(gain), np.random.default_rng(rng)
+    pairs = pairwise(sizes)
+    return tuple(gain / n_in**0.5 * rng.standard_normal((n_out, n_in)) for n_in, n_out in pairs)
+
+
+def glorot_uniform(layer_sizes: Sequence[int], *, rng: Rng) -> tuple[Array, ...]:
+    r"""Return uniform weights scaled by the mean of inputs and outputs of their layer.
+
+    .. math:: W^l_{ij} \sim \mathcal U(-r, r), \qquad r = \sqrt{6 / (N_l + N_{l+1})}.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of units of every layer, inputs first.
+    rng : int or numpy.random.Generator
+        Seed or source of randomness.
+
+    Returns
+    -------
+    tuple of ndarray
+        The weight matrices, of shapes (n_out, n_in).
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer.
+
+    Notes
+    -----
+    Fig. 6A, blue; the scaled start of Glorot and Bengio (2010).
+
+    Examples
+    --------
+    >>> from dlnlib.initial_conditions import glorot_uniform
+    >>> (w,) = glorot_uniform((4, 2), rng=0)
+    >>> print(w.shape, abs(w).max() < 1)
+    (2, 4) True
+    """
+    rng = np.random.default_rng(rng)
+    pairs = pairwise(_layer_sizes(layer_sizes))
+    spans = ((n_in, n_out, (6 / (n_in + n_out)) ** 0.5) for n_in, n_out in pairs)
+    return tuple(rng.uniform(-r, r, (n_out, n_in)) for n_in, n_out, r in spans)
+
+
+def orthogonal(layer_sizes: Sequence[int], *, rng: Rng, gain: float = 1.0) -> tuple[Array, ...]:
+    r"""Return random orthogonal weights, uniform over all orthogonal matrices.
+
+    .. math:: W^{lT} W^l = g^2 \; (N_{l+1} \ge N_l) \quad\text{or}\quad
+              W^l W^{lT} = g^2 \; (N_{l+1} \le N_l).
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of units of every layer, inputs first.
+    rng : int or numpy.random.Generator
+        Seed or source of randomness.
+    gain : float, optional
+        Every singular value of every weight matrix, not negative.
+
+    Returns
+    -------
+    tuple of ndarray
+        The weight matrices, of shapes (n_out, n_in).
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer, or `gain` is negative or not finite.
+
+    Notes
+    -----
+    Section 3, Fig. 6A, red. The QR factors of a Gaussian matrix, with the signs of the
+    triangle's diagonal moved into the orthogonal factor: without that the matrices are
+    orthogonal, but not uniformly distributed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.initial_conditions import orthogonal
+    >>> from dlnlib.networks import product
+    >>> sizes = np.linalg.svd(product(orthogonal((3, 5, 5, 5), rng=0)), compute_uv=False)
+    >>> print(sizes.round(6))
+    [1. 1. 1.]
+    """
+    sizes = _layer_sizes(layer_sizes)
+    gain, rng = _checked_gain(gain), np.random.default_rng(rng)
+    return tuple(
+        gain
+        * (haar_columns(n_out, n_in, rng) if n_out >= n_in else haar_columns(n_in, n_out, rng).T)
+        for n_in, n_out in pairwise(sizes)
+    )
 
 
 class Reduction(NamedTuple):
@@ -274,6 +413,133 @@ def restore_width(
     return tuple(full + above @ (new - old) @ below.T for full, new, old, (below, above) in layers)
 
 
+class Pretraining(NamedTuple):
+    """Hold greedily pretrained weights and what they cost.
+
+    Attributes
+    ----------
+    weights : tuple of ndarray, each of shape (n_out, n_in)
+        The network, first layer first: encoders, and a small random last matrix.
+    status : ndarray of str, shape (n_layers - 2,)
+        Why each autoencoder stopped: ``"threshold"`` (the share of variance was reached),
+        ``"completed"`` all steps, ``"diverged"``, ``"interrupted"`` from the keyboard. After
+        the last two, layers above are left at their random start, ``"not started"``.
+    n_steps : ndarray of int, shape (n_layers - 2,)
+        Iterations that each autoencoder took; the cost is their sum.
+    learning_rates : ndarray, shape (n_layers - 2,)
+        Learning rate of each autoencoder; NaN where it was not started.
+    errors : tuple of ndarray, each of shape (n_steps + 1,)
+        Half the squared reconstruction error of each autoencoder, at every iteration.
+    """
+
+    weights: tuple[Array, ...]
+    status: NDArray[np.str_]
+    n_steps: NDArray[np.int64]
+    learning_rates: Array
+    errors: tuple[Array, ...]
+
+
+def greedy_pretraining(
+    correlations: Correlations,
+    layer_sizes: Sequence[int],
+    *,
+    scale: float,
+    explained: float,
+    rng: Rng,
+    relative_rate: float = 0.5,
+    max_steps: int = 20_000,
+) -> Pretraining:
+    r"""Return weights of which every layer was trained to reconstruct the one below.
+
+    Layer by layer, with :math:`\Sigma_1 = \Sigma^{11}`, gradient descent on
+
+    .. math:: E_l = \tfrac12 \operatorname{tr}\, (1 - C W^l)\, \Sigma_l\, (1 - C W^l)^T,
+              \qquad \Sigma_{l+1} = W^l \Sigma_l W^{lT},
+
+    from small random `W` and `C`; the decoder `C` is then dropped.
+
+    Parameters
+    ----------
+    correlations : Correlations
+        The data. Only ``sigma_xx`` is used.
+    layer_sizes : sequence of int
+        Number of units of every layer, inputs first, at least three layers.
+    scale : float
+        Standard deviation of the Gaussian start of encoders, decoders and the last
+        weight matrix, positive.
+    explained : float
+        Share of the variance of its own inputs at which an autoencoder stops, between 0
+        and 1.
+    rng : int or numpy.random.Generator
+        Seed or source of randomness.
+    relative_rate : float, optional
+        Learning rate of an autoencoder times the largest eigenvalue of its input
+        correlation. At 1 the solution ceases to be stable.
+    max_steps : int, optional
+        Most iterations to give to any autoencoder.
+
+    Returns
+    -------
+    Pretraining
+        The network, and the course and cost of every autoencoder.
+
+    Raises
+    ------
+    ValueError
+        If the sizes do not match the data, a number is out of range, ``sigma_xx`` is not
+        that of any data or vanishes, or a layer is too narrow to explain so much.
+
+    Notes
+    -----
+    Section 3 and Fig. 5. From small weights the encoder tends to :math:`R_2 M^{1/2} Q^T` with
+    :math:`M \to 1`, where :math:`\Sigma_l = Q \Lambda Q^T`: the mode of eigenvalue
+    :math:`\lambda` grows as a three-layer mode with :math:`s = d = \lambda`, which takes
+    :math:`O(1/\lambda)`. Directions without variance are never learned, so that on a singular
+    correlation ``explained`` is the only honest way to stop. The last weight matrix has nothing
+    to reconstruct and stays at its random start. In the eigenvectors of :math:`\Sigma_l`
+    an iteration takes products with the square of the hidden width only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations
+    >>> from dlnlib.initial_conditions import greedy_pretraining
+    >>> data = Correlations(np.diag([3.0, 2.0, 1.0]), np.eye(3), 3.0, 6)
+    >>> start = greedy_pretraining(
+    ...     data, (3, 3, 3, 3), scale=1e-3, explained=0.999, rng=0
+    ... )
+    >>> print(start.status, start.n_steps)
+    >>> print(np.linalg.svd(start.weights[0], compute_uv=False).round(2))
+    """
+    sizes = _layer_sizes(layer_sizes)
+    _require_pretrainable(correlations, sizes, scale, explained, relative_rate, max_steps)
+    rng = np.random.default_rng(rng)
+    weights = list(small_random(sizes, scale=scale, rng=rng))
+    n_encoders = len(weights) - 1
+    status = np.full(n_encoders, "not started", dtype="<U11")
+    rates = np.full(n_encoders, np.nan)
+    errors = [np.zeros(0)] * n_encoders
+    sigma = correlations.sigma_xx
+    for i in range(n_encoders):
+        decoder = scale * rng.standard_normal(weights[i].shape[::-1])
+        eigenvalues, Q = np.linalg.eigh(sigma)
+        rates[i] = relative_rate / eigenvalues[-1]
+        encoder, errors[i], status[i] = _autoencode(
+            weights[i] @ Q,
+            Q.T @ decoder,
+            np.maximum(eigenvalues, 0.0),
+            rate=rates[i],
+            explained=explained,
+            max_steps=max_steps,
+        )
+        weights[i] = encoder @ Q.T
+        if status[i] in ("diverged", "interrupted"):
+            break
+        sigma = weights[i] @ sigma @ weights[i].T
+    n_steps = np.array([max(len(e) - 1, 0) for e in errors])
+    return Pretraining(tuple(weights), status, n_steps, rates, tuple(errors))
+
+
 def haar_columns(n_rows: int, n_columns: int, rng: np.random.Generator) -> Array:
     """Return the first columns of a Haar-distributed orthogonal matrix."""
     q, r = np.linalg.qr(rng.standard_normal((n_rows, n_columns)))
@@ -286,6 +552,12 @@ def _layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
     if len(sizes) < 2 or any(int(n) != n or n < 1 for n in sizes):
         raise ValueError(f"layer_sizes must be two or more positive integers, got {sizes}")
     return tuple(int(n) for n in sizes)
+
+
+def _checked_gain(gain: float) -> float:
+    if not (np.isfinite(gain) and gain >= 0):
+        raise ValueError(f"gain must be finite and not negative, got {gain}")
+    return gain
 
 
 def _initial_strengths(u0: ArrayLike, n_modes: int, width: int) -> Array:
@@ -339,3 +611,75 @@ def _new_directions(arrivals: Array, basis: Array) -> Array:
             return q
     left, sizes, _ = np.linalg.svd(outside, full_matrices=False)
     return left[:, : min(room, np.count_nonzero(sizes > _RANK_TOLERANCE * scale))]
+
+
+def _require_pretrainable(
+    correlations: Correlations,
+    sizes: tuple[int, ...],
+    scale: float,
+    explained: float,
+    relative_rate: float,
+    max_steps: int,
+) -> None:
+    """Require data and settings from which every autoencoder can reach its goal."""
+    if len(sizes) < 3 or (sizes[-1], sizes[0]) != correlations.sigma_yx.shape:
+        raise ValueError(
+            f"layer_sizes must have a hidden layer between the {correlations.sigma_yx.shape[1]} "
+            f"inputs and {correlations.sigma_yx.shape[0]} outputs of correlations, got {sizes}"
+        )
+    for name, value in (("scale", scale), ("relative_rate", relative_rate)):
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be finite and positive, got {value}")
+    if not 0 < explained < 1:
+        raise ValueError(f"explained must lie between 0 and 1, got {explained}")
+    if int(max_steps) != max_steps or max_steps < 1:
+        raise ValueError(f"max_steps must be an integer of at least 1, got {max_steps}")
+    eigenvalues = np.linalg.eigvalsh(correlations.sigma_xx)[::-1]
+    if not eigenvalues[0] > 0 or eigenvalues[-1] < -1e-9 * eigenvalues[0]:
+        raise ValueError(
+            "correlations.sigma_xx must be positive semidefinite and not zero, got eigenvalues "
+            f"from {eigenvalues[-1]} to {eigenvalues[0]}"
+        )
+    passed = np.concatenate([[0.0], np.cumsum(np.maximum(eigenvalues, 0.0))])
+    for i, n_units in enumerate(sizes[1:-1]):
+        best = passed[min(sizes[: i + 2])] / passed[min(sizes[: i + 1])]
+        if best < explained:
+            raise ValueError(
+                f"layer_sizes must have room for explained = {explained}, but the {n_units} units "
+                f"of hidden layer {i + 1} can explain {best:.6f} of their inputs at most"
+            )
+
+
+def _autoencode(
+    encoder: Array,
+    decoder: Array,
+    eigenvalues: Array,
+    *,
+    rate: float,
+    explained: float,
+    max_steps: int,
+) -> tuple[Array, Array, str]:
+    """Train one autoencoder whose input correlation is diagonal."""
+    total, root = eigenvalues.sum(), np.sqrt(eigenvalues)
+    goal = 0.5 * (1 - explained) * total
+    up, errors, status = decoder.T.copy(), [], "completed"
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            for step in range(max_steps + 1):
+                scaled, signal = encoder * root, encoder * eigenvalues
+                inner, outer = scaled @ scaled.T, up @ up.T
+                error = 0.5 * (total - 2 * np.vdot(up, signal) + np.vdot(inner, outer))
+                errors.append(float(error))
+                if not error <= _LOST * total:
+                    status = "diverged"
+                elif error < goal:
+                    status = "threshold"
+                if status != "completed" or step == max_steps:
+                    break
+                encoder, up = (
+                    encoder + rate * (up - outer @ encoder) * eigenvalues,
+                    up + rate * (signal - inner @ up),
+                )
+        except KeyboardInterrupt:
+            status = "interrupted"
+    return encoder, np.array(errors), status

@@ -9,7 +9,14 @@ import pytest
 from scipy import stats
 
 from dlnlib.correlations import Correlations, modes
-from dlnlib.initial_conditions import decoupled, haar_columns, small_random
+from dlnlib.initial_conditions import (
+    decoupled,
+    glorot_uniform,
+    haar_columns,
+    orthogonal,
+    scaled_gaussian,
+    small_random,
+)
 from dlnlib.networks import mode_strengths, product
 from dlnlib.training import gradient_flow
 
@@ -137,6 +144,9 @@ def test_one_start_has_no_leading_axis():
     [
         lambda rng: small_random((4, 3, 2), scale=0.1, rng=rng),
         lambda rng: decoupled(modes(data()), (5, 6, 4), u0=0.1, rng=rng),
+        lambda rng: scaled_gaussian((4, 3, 2), rng=rng),
+        lambda rng: glorot_uniform((4, 3, 2), rng=rng),
+        lambda rng: orthogonal((4, 3, 2), rng=rng),
     ],
 )
 def test_a_seed_and_its_generator_give_the_same_weights(make):
@@ -145,6 +155,47 @@ def test_a_seed_and_its_generator_give_the_same_weights(make):
     assert not np.array_equal(make(11)[0], make(12)[0])
     generator = np.random.default_rng(11)
     assert not np.array_equal(make(generator)[0], make(generator)[0])
+
+
+# Scaled and orthogonal starts
+
+
+def test_a_scaled_gaussian_start_preserves_norms_on_average():
+    rng = np.random.default_rng(5)
+    v = rng.standard_normal(40)
+    v /= np.linalg.norm(v)
+    norms = [
+        np.sum((w @ v) ** 2)
+        for _ in range(4000)
+        for w in scaled_gaussian((40, 40), rng=rng, gain=3)
+    ]
+    assert abs(np.mean(norms) - 9) < N_SIGMA * np.std(norms) / len(norms) ** 0.5
+
+
+def test_a_glorot_start_is_uniform_with_the_variance_of_both_fans():
+    for w in glorot_uniform((200, 300, 100), rng=3):
+        edge = np.sqrt(6 / sum(w.shape))
+        assert stats.kstest(w.ravel(), "uniform", args=(-edge, 2 * edge)).pvalue > 0.01
+        assert np.abs(w).max() <= edge
+        assert w.var() == pytest.approx(2 / sum(w.shape), rel=0.02)
+
+
+def test_orthogonal_starts_have_one_singular_value_and_so_do_their_products():
+    weights = orthogonal((20, 50, 50, 50, 30, 7), rng=0, gain=1.5)
+    for w in weights:
+        np.testing.assert_allclose(np.linalg.svd(w, compute_uv=False), 1.5, rtol=1e-12)
+    square = np.linalg.multi_dot(orthogonal((30, 30, 30, 30), rng=1))
+    np.testing.assert_allclose(np.linalg.svd(square, compute_uv=False), 1, rtol=1e-12)
+
+
+def test_orthogonal_starts_are_haar_and_not_what_the_bare_qr_gives():
+    # Over the Haar measure the trace has mean 0 and variance 1; LAPACK's Q alone leans to -1.
+    rng = np.random.default_rng(8)
+    traces = [np.trace(orthogonal((6, 6), rng=rng)[0]) for _ in range(4000)]
+    assert abs(np.mean(traces)) < N_SIGMA / 4000**0.5
+    assert abs(np.var(traces) - 1) < N_SIGMA * np.sqrt(2 / 4000)
+    bare = [np.trace(np.linalg.qr(rng.standard_normal((6, 6)))[0]) for _ in range(400)]
+    assert abs(np.mean(bare)) > N_SIGMA * np.std(bare) / 20
 
 
 # What is refused
@@ -183,3 +234,17 @@ def test_decoupled_refuses(sizes, u0, message):
 def test_small_random_refuses(sizes, options, message):
     with pytest.raises(ValueError, match=message):
         small_random(sizes, **{"scale": 0.1, "rng": 0} | options)
+
+
+@pytest.mark.parametrize("start", [scaled_gaussian, orthogonal])
+@pytest.mark.parametrize("gain", [-1.0, np.nan, np.inf])
+def test_a_gain_must_be_finite_and_not_negative(start, gain):
+    with pytest.raises(ValueError, match=f"gain must be finite and not negative, got {gain}"):
+        start((5, 4), rng=0, gain=gain)
+
+
+@pytest.mark.parametrize("start", [scaled_gaussian, glorot_uniform, orthogonal])
+@pytest.mark.parametrize("sizes", [(5,), (5, 0), (5, 2.5)])
+def test_scaled_starts_refuse_sizes_that_are_none(start, sizes):
+    with pytest.raises(ValueError, match="layer_sizes must be two or more positive integers"):
+        start(sizes, rng=0)
