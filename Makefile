@@ -33,6 +33,12 @@ test: .venv/ready ## run the tests
 bench: .venv/ready ## run the benchmarks
 	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit; done
 
+ledger: .venv/ready ## measure the statements of the paper and print the ledger
+	$(BIN)/python -m dlnlib.claims --cache _build/claims
+
+paper: .venv/ready ## compute the tables of chapters/data: half an hour; resumes
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/paper_scale.py
+
 lint: .venv/ready ## check style, types, docstrings, spelling, workflows
 	@echo "ruff: $(CODE)"
 	@$(BIN)/ruff check --quiet $(CODE)
@@ -70,4 +76,4 @@ clean: ## remove everything that make made
 	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-.PHONY: help book serve chapter test bench lint lock clean
+.PHONY: help book serve chapter test bench ledger paper lint lock clean

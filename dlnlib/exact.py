@@ -11,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import elementwise
-from scipy.special import exprel, hyp2f1, psi
+from scipy.special import ellipj, ellipkm1, exprel, hyp2f1, psi
 
 __all__ = [
     "curvature_across_path",
     "curvature_along_path",
+    "dropout_mode_strengths",
+    "frictionless_mode_strength",
     "half_learning_time",
     "infinite_depth_learning_time",
     "infinite_depth_mode_strength",
@@ -23,6 +25,8 @@ __all__ = [
     "largest_curvature",
     "learning_time",
     "mode_strength",
+    "momentum_growth_rate",
+    "momentum_relaxation",
     "newton_step",
     "optimal_learning_rate",
     "optimal_learning_time",
@@ -796,6 +800,211 @@ def infinite_depth_optimal_learning_time(
     return _optimal_learning_time(u0, uf, s, np.full(u0.shape, 2.0))
 
 
+def momentum_growth_rate(*, s: ArrayLike, tau: ArrayLike, momentum: ArrayLike) -> Array:
+    r"""Return how fast a small mode of three layers grows under descent with momentum.
+
+    .. math:: \frac{d\ln u}{dt} = 2\ln\rho, \qquad
+              \rho^2 - (1 + \beta + s/\tau)\,\rho + \beta = 0, \quad \rho \ge 1.
+
+    Parameters
+    ----------
+    s : array_like
+        Singular value of the mode, not negative.
+    tau : array_like
+        Time constant in iterations, the inverse of the learning rate.
+    momentum : array_like
+        Fraction :math:`\beta` of a step that the next one repeats, from 0 to 1.
+
+    Returns
+    -------
+    ndarray
+        Growth rate of the mode strength per iteration, exact for steps of any size.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite or out of range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    Section 5 names momentum. To second order in :math:`\kappa = s/[\tau(1-\beta)]` the
+    rate is :math:`2\kappa\,[1 - \kappa\,(1+\beta)/(2(1-\beta))]`: that of a learning rate
+    divided by :math:`1-\beta`, less a lag.
+
+    Examples
+    --------
+    >>> from dlnlib.exact import momentum_growth_rate
+    >>> print(momentum_growth_rate(s=1.0, tau=100.0, momentum=[0.0, 0.9, 1.0]).round(4))
+    [0.0199 0.1253 0.1999]
+    """
+    s, tau, momentum = _arguments(s=s, tau=tau, momentum=momentum)
+    # With rho = 1 + x: x**2 + p x - s/tau = 0; neither root formula alone is stable.
+    p, step = 1 - momentum - s / tau, s / tau
+    root = np.sqrt(p**2 + 4 * step)
+    x = np.where(p > 0, _ratio(2 * step, p + root), (root - p) / 2)
+    return 2 * np.log1p(x)[()]
+
+
+def momentum_relaxation(
+    *, s: ArrayLike, tau: ArrayLike, momentum: ArrayLike, n_layers: ArrayLike = 3
+) -> tuple[Array, Array]:
+    r"""Return how fast a mode under descent with momentum settles, and whether it rings.
+
+    .. math:: e^{-r \pm i\omega} = \rho, \qquad
+              \rho^2 - (1 + \beta - h/\tau)\,\rho + \beta = 0, \quad h = L\,s^{2-2/L}.
+
+    Parameters
+    ----------
+    s : array_like
+        Singular value of the mode, not negative.
+    tau : array_like
+        Time constant in iterations, the inverse of the learning rate.
+    momentum : array_like
+        Fraction :math:`\beta` of a step that the next one repeats, from 0 to 1.
+    n_layers : array_like of int, optional
+        Number of layers of units, at least 2.
+
+    Returns
+    -------
+    decay_rate : ndarray
+        Decay rate of the distance to the optimum per iteration, of the slower root; negative
+        where that is unstable.
+    frequency : ndarray
+        Its angular frequency.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite or out of range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    Small deviations only. Stable below :math:`1/\tau = 2(1+\beta)/h`; a frequency between 0
+    and pi means that it rings, and then the decay rate is :math:`-\tfrac12\ln\beta` whatever
+    the learning rate.
+
+    Examples
+    --------
+    >>> from dlnlib.exact import momentum_relaxation
+    >>> rate, frequency = momentum_relaxation(s=1.0, tau=100.0, momentum=[0.0, 0.9])
+    >>> print(rate.round(4), frequency.round(4))
+    [0.0202 0.0527] [0.     0.1354]
+    """
+    s, tau, momentum, n_layers = _arguments(s=s, tau=tau, momentum=momentum, n_layers=n_layers)
+    n_weights = n_layers - 1
+    half = (1 + momentum - n_weights * s ** (2 - 2 / n_weights) / tau) / 2
+    root = half + np.where(half < 0, -1, 1) * np.sqrt(half**2 - momentum + 0j)
+    with np.errstate(divide="ignore"):
+        return -np.log(np.abs(root))[()], np.abs(np.angle(root))[()]
+
+
+def frictionless_mode_strength(
+    t: ArrayLike, *, s: ArrayLike, u0: ArrayLike, tau: ArrayLike
+) -> Array:
+    r"""Return the strength of a mode of three layers with inertia and without friction.
+
+    Solves :math:`\tau\ddot a = a\,(s - a^2)`, :math:`\dot a(0) = 0`, for :math:`u = a^2`:
+
+    .. math:: u(t) = u_0\,\operatorname{nd}^2\!\left(\sqrt{\frac{2s-u_0}{2\tau}}\;t,\ k\right),
+              \qquad k'^2 = 1 - k^2 = \frac{u_0}{2s - u_0}.
+
+    Parameters
+    ----------
+    t : array_like
+        Time in iterations.
+    s : array_like
+        Singular value of the mode, not negative.
+    u0 : array_like
+        Initial mode strength, at most `s`.
+    tau : array_like
+        Time constant in iterations, the inverse of the learning rate.
+
+    Returns
+    -------
+    ndarray
+        Mode strength, which swings between `u0` and ``2 * s - u0`` for ever.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite or out of range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    The limit of momentum 1: Jacobi's elliptic function nd = 1/dn.
+
+    Examples
+    --------
+    >>> from dlnlib.exact import frictionless_mode_strength
+    >>> print(frictionless_mode_strength([0, 2, 4], s=1.0, u0=0.1, tau=1.0).round(3))
+    [0.1   0.924 0.826]
+    """
+    t, s, u0, tau = _arguments(t=t, s=s, u0=u0, tau=tau)
+    _require("u0", u0, u0 <= s, "must not exceed s")
+    top = 2 * s - u0
+    complement = _ratio(u0, top)
+    # A mode that starts at zero stays there: its period is infinite.
+    moving = complement > 0
+    quarter = ellipkm1(np.where(moving, complement, 1.0))
+    phase = np.where(moving, np.mod(np.sqrt(top / (2 * tau)) * t, 2 * quarter), 0.0)
+    # Counted from the nearer turning point: ellipj knows k**2 alone, whose distance from one
+    # rounds off for a small start, and only the far end of dn notices.
+    from_start = np.minimum(phase, 2 * quarter - phase)
+    early = from_start < quarter / 2
+    dn = ellipj(np.where(early, from_start, quarter - from_start), 1 - complement)[2]
+    return np.where(early, u0 / dn**2, top * dn**2)[()]
+
+
+def dropout_mode_strengths(s: ArrayLike, *, n_hidden: int, keep: float) -> Array:
+    r"""Return the mode strengths at which dropout of hidden units stops learning.
+
+    .. math:: u_\alpha = (s_\alpha - \theta)_+, \qquad
+              \theta = \frac{q}{N_2}\sum_\alpha u_\alpha, \quad q = \frac{1-p}{p}.
+
+    Parameters
+    ----------
+    s : array_like, shape (n_modes,)
+        Singular values of the modes, not negative.
+    n_hidden : int
+        Number :math:`N_2` of hidden units, at least the number of modes.
+    keep : float
+        Probability :math:`p` with which a hidden unit is kept, above 0 and up to 1.
+
+    Returns
+    -------
+    ndarray, shape (n_modes,)
+        Mode strengths at the minimum of the expected error.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite or out of range.
+
+    Notes
+    -----
+    White inputs. The penalty that dropout amounts to is least where all hidden units carry
+    the same, and is then a squared nuclear norm.
+
+    Examples
+    --------
+    >>> from dlnlib.exact import dropout_mode_strengths
+    >>> print(dropout_mode_strengths([3.0, 2.0, 0.2], n_hidden=4, keep=0.5).round(4))
+    [2.1667 1.1667 0.    ]
+    """
+    (s,) = _arguments(s=s)
+    if s.ndim != 1 or not 0 < keep <= 1 or int(n_hidden) != n_hidden or n_hidden < len(s):
+        raise ValueError(
+            "s must be a vector, n_hidden an integer of at least its length and keep in (0, 1], "
+            f"got shape {s.shape}, {n_hidden} and {keep}"
+        )
+    q = (1 - keep) / keep
+    ordered = np.sort(s)[::-1]
+    # The threshold if the n strongest modes survive, for every n; the true one is the largest.
+    n = np.arange(1, len(s) + 1)
+    theta = np.max(q * np.cumsum(ordered) / (n_hidden + q * n), initial=0.0)
+    return np.maximum(s - theta, 0.0)
+
+
 def _whitened(*, d: ArrayLike, **values: ArrayLike) -> tuple[Array, ...]:
     """Check the arguments, and take `s` and `tau` to those of the same mode of white inputs."""
     *arrays, d = _arguments(**values, d=d)
@@ -818,6 +1027,8 @@ def _arguments(**values: ArrayLike) -> tuple[Array, ...]:
         elif name == "n_layers":
             integer = array == np.floor(array)
             _require(name, array, integer & (array >= 2), "must be an integer of at least 2")
+        elif name == "momentum":
+            _require(name, array, (array >= 0) & (array <= 1), "must be from 0 to 1")
         elif name not in ("a0", "b0") and not (name == "uf" and "a0" in arrays):
             _require(name, array, array >= 0, "must not be negative")
     try:

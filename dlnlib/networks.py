@@ -18,6 +18,7 @@ from dlnlib.correlations import Correlations, Modes
 __all__ = [
     "error",
     "gradient",
+    "least_error",
     "mode_strengths",
     "product",
     "tanh_correlation",
@@ -105,6 +106,54 @@ def error(weights: Sequence[ArrayLike], correlations: Correlations) -> Array:
     return error_from_residual(product_of(weights), residual(weights, correlations), correlations)
 
 
+def least_error(correlations: Correlations, *, rank: int | None = None) -> float:
+    r"""Return the least error that any linear network can reach.
+
+    .. math:: \min_{\operatorname{rank} W \le k} E
+              = \tfrac12 \Big[ \operatorname{tr}\Sigma^{33} - \sum_{i\le k} \sigma_i^2 \Big],
+
+    with the singular values :math:`\sigma_i` of :math:`\Sigma^{31} (\Sigma^{11})^{-1/2}`.
+
+    Parameters
+    ----------
+    correlations : Correlations
+        The data.
+    rank : int, optional
+        Units of the narrowest layer. By default the rank is not limited.
+
+    Returns
+    -------
+    float
+        The least squares error, of the best map of that rank.
+
+    Raises
+    ------
+    ValueError
+        If `rank` is not an integer of at least 0.
+
+    Notes
+    -----
+    Section 1.2, for inputs of any correlation. On a singular one the inverse root is that of
+    its range, down to the rounding errors of its eigenvalues.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations
+    >>> from dlnlib.networks import least_error
+    >>> data = Correlations(np.eye(2), np.diag([3.0, 1.0]), 12.0, 2)
+    >>> print(least_error(data), least_error(data, rank=1))
+    1.0 1.5
+    """
+    if rank is not None and (int(rank) != rank or rank < 0):
+        raise ValueError(f"rank must be an integer of at least 0, got {rank}")
+    eigenvalues, Q = np.linalg.eigh(correlations.sigma_xx)
+    kept = eigenvalues > len(eigenvalues) * np.finfo(float).eps * np.abs(eigenvalues).max(initial=0)
+    whitened = correlations.sigma_yx @ (Q[:, kept] / np.sqrt(eigenvalues[kept]))
+    sizes = np.linalg.svd(whitened, compute_uv=False)[:rank]
+    return max(0.0, 0.5 * (correlations.trace_yy - float(np.sum(sizes**2))))
+
+
 def gradient(weights: Sequence[ArrayLike], correlations: Correlations) -> Weights:
     r"""Return the gradient of `error` with respect to every weight matrix.
 
@@ -188,13 +237,14 @@ def mode_strengths(weights: Sequence[ArrayLike], modes: Modes) -> Array:
 
 
 def tanh_correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
-    r"""Return the input-output correlation that a three-layer tanh network itself produces.
+    r"""Return the input-output correlation that a tanh network itself produces.
 
-    .. math:: \Sigma^{31}_{\tanh} = \sum_\mu W^{32} \tanh(W^{21} x^\mu)\, x^{\mu T}.
+    .. math:: \Sigma_{\tanh} = \sum_\mu W^{L} h^{L-1,\mu}\, x^{\mu T}, \qquad
+              h^{l} = \tanh(W^l h^{l-1}), \quad h^0 = x.
 
     Parameters
     ----------
-    weights : sequence of two array_like, each of shape (..., n_out, n_in)
+    weights : sequence of two or more array_like, each of shape (..., n_out, n_in)
         The network, first layer first. Only its hidden units are nonlinear.
     x : array_like, shape (n_examples, n_inputs)
         Inputs, one example a row.
@@ -207,11 +257,12 @@ def tanh_correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        If there are not two weight matrices, or shapes do not chain or match the inputs.
+        If there is no hidden layer, or shapes do not chain or match the inputs.
 
     Notes
     -----
-    Section 1.3 of the paper, Fig. 3.
+    Section 1.3 of the paper, Fig. 3, with one hidden layer. With more, what arrives at the
+    hidden units obeys Eq. 20 from the first of them on, its gain being part of the weights.
 
     Examples
     --------
@@ -223,17 +274,18 @@ def tanh_correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
     """
     weights, x = as_weights(weights), np.asarray(x, dtype=np.float64)
     require_tanh_fit(weights, x)
-    return weights[1] @ (hidden_activity(weights, x) @ x)
+    return weights[-1] @ (activities(weights, x)[-1] @ x)
 
 
 def tanh_error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
-    r"""Return half the squared error of a three-layer tanh network.
+    r"""Return half the squared error of a tanh network of any number of layers.
 
-    .. math:: E = \tfrac12 \sum_\mu \| y^\mu - W^{32} \tanh(W^{21} x^\mu) \|^2.
+    .. math:: E = \tfrac12 \sum_\mu \| y^\mu - W^{L} h^{L-1,\mu} \|^2, \qquad
+              h^{l} = \tanh(W^l h^{l-1}), \quad h^0 = x.
 
     Parameters
     ----------
-    weights : sequence of two array_like, each of shape (..., n_out, n_in)
+    weights : sequence of two or more array_like, each of shape (..., n_out, n_in)
         The network, first layer first. Only its hidden units are nonlinear.
     x : array_like, shape (n_examples, n_inputs)
         Inputs, one example a row.
@@ -248,11 +300,12 @@ def tanh_error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Arra
     Raises
     ------
     ValueError
-        If there are not two weight matrices, or shapes do not chain or match the data.
+        If there is no hidden layer, or shapes do not chain or match the data.
 
     Notes
     -----
-    Section 1.3 of the paper, Fig. 3.
+    Section 1.3 of the paper, Fig. 3, with one hidden layer. With more, what arrives at the
+    hidden units obeys Eq. 20 from the first of them on, its gain being part of the weights.
 
     Examples
     --------
@@ -263,21 +316,20 @@ def tanh_error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Arra
     """
     weights, x, y = as_weights(weights), np.asarray(x, float), np.asarray(y, float)
     require_tanh_fit(weights, x, y)
-    return half_square(y.T - weights[1] @ hidden_activity(weights, x))
+    return half_square(y.T - weights[-1] @ activities(weights, x)[-1])
 
 
 def tanh_gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Weights:
-    r"""Return the gradient of `tanh_error` with respect to both weight matrices.
+    r"""Return the gradient of `tanh_error` with respect to every weight matrix.
 
-    With :math:`h=\tanh(W^{21}x)` and :math:`e = y - W^{32}h`,
+    With :math:`h^l` as there and :math:`e^{L} = y - W^L h^{L-1}`,
 
-    .. math:: \frac{\partial E}{\partial W^{32}} = -\sum_\mu e^\mu h^{\mu T}, \qquad
-              \frac{\partial E}{\partial W^{21}}
-              = -\sum_\mu \left[(1-h^\mu\odot h^\mu) \odot W^{32T} e^\mu\right] x^{\mu T}.
+    .. math:: \frac{\partial E}{\partial W^{l}} = -\sum_\mu e^{l,\mu}\, h^{l-1,\mu\,T}, \qquad
+              e^{l} = (1-h^l\odot h^l) \odot W^{l+1\,T} e^{l+1}.
 
     Parameters
     ----------
-    weights : sequence of two array_like, each of shape (..., n_out, n_in)
+    weights : sequence of two or more array_like, each of shape (..., n_out, n_in)
         The network, first layer first. Only its hidden units are nonlinear.
     x : array_like, shape (n_examples, n_inputs)
         Inputs, one example a row.
@@ -292,11 +344,12 @@ def tanh_gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> W
     Raises
     ------
     ValueError
-        If there are not two weight matrices, or shapes do not chain or match the data.
+        If there is no hidden layer, or shapes do not chain or match the data.
 
     Notes
     -----
-    Section 1.3 of the paper, Fig. 3.
+    Section 1.3 of the paper, Fig. 3, with one hidden layer. With more, what arrives at the
+    hidden units obeys Eq. 20 from the first of them on, its gain being part of the weights.
 
     Examples
     --------
@@ -310,8 +363,8 @@ def tanh_gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> W
     """
     weights, x, y = as_weights(weights), np.asarray(x, float), np.asarray(y, float)
     require_tanh_fit(weights, x, y)
-    hidden = hidden_activity(weights, x)
-    return tanh_backpropagate(weights, hidden, y.T - weights[1] @ hidden, x)
+    layers = activities(weights, x)
+    return tanh_backpropagate(weights, layers, y.T - weights[-1] @ layers[-1])
 
 
 def as_weights(weights: Sequence[ArrayLike]) -> Weights:
@@ -356,10 +409,12 @@ def require_modes_fit(weights: Weights, modes: Modes | None) -> None:
 
 
 def require_tanh_fit(weights: Weights, x: Array, y: Array | None = None) -> None:
-    """Require three layers of units and examples that fit them."""
-    if len(weights) != 2:
-        raise ValueError(f"weights must be two matrices (three layers), got {len(weights)}")
-    for name, rows, size in (("x", x, weights[0].shape[-1]), ("y", y, weights[1].shape[-2])):
+    """Require a hidden layer and examples that fit the network."""
+    if len(weights) < 2:
+        raise ValueError(
+            f"weights must be at least two matrices (three layers), got {len(weights)}"
+        )
+    for name, rows, size in (("x", x, weights[0].shape[-1]), ("y", y, weights[-1].shape[-2])):
         if rows is None:
             continue
         if rows.ndim != 2 or rows.shape[1] != size or not np.isfinite(rows).all():
@@ -407,9 +462,9 @@ def strengths(composite: Array, modes: Modes) -> Array:
     return np.einsum("oa,...oi,ai->...a", modes.U, composite, modes.Vt, optimize=True)
 
 
-def hidden_activity(weights: Weights, x: Array) -> Array:
-    """Return tanh of the first layer, one example a column."""
-    return np.tanh(weights[0] @ x.T)
+def activities(weights: Weights, x: Array) -> list[Array]:
+    """Return the inputs and the activity of every hidden layer, one example a column."""
+    return list(accumulate(weights[:-1], lambda h, w: np.tanh(w @ h), initial=x.T))
 
 
 def half_square(errors: Array) -> Array:
@@ -417,8 +472,10 @@ def half_square(errors: Array) -> Array:
     return 0.5 * np.einsum("...ij,...ij->...", errors, errors)
 
 
-def tanh_backpropagate(weights: Weights, hidden: Array, errors: Array, x: Array) -> Weights:
-    """Return both gradients of a tanh network from its hidden activity and output errors."""
-    slope = 1 - hidden**2
-    inner = slope * (np.swapaxes(weights[1], -1, -2) @ errors)
-    return -(inner @ x), -(errors @ np.swapaxes(hidden, -1, -2))
+def tanh_backpropagate(weights: Weights, layers: list[Array], errors: Array) -> Weights:
+    """Return the gradients of a tanh network from its activities and output errors."""
+    gradients = [-(errors @ np.swapaxes(layers[-1], -1, -2))]
+    for i in range(len(weights) - 1, 0, -1):
+        errors = (1 - layers[i] ** 2) * (np.swapaxes(weights[i], -1, -2) @ errors)
+        gradients.append(-(errors @ np.swapaxes(layers[i - 1], -1, -2)))
+    return tuple(reversed(gradients))

@@ -317,7 +317,7 @@ def log_singular_values(product: GradedProduct) -> Array:
     """
     for _ in range(N_SWEEPS):
         _, product = _graded_qr(product.T.T, product.log_scales)
-    return _windowed(product.log_scales, product.T, _log_svdvals).real
+    return _windowed(product.log_scales, product.T, np.linalg.svdvals).real
 
 
 def log_eigenvalues(product: GradedProduct) -> ComplexArray:
@@ -372,7 +372,7 @@ def log_eigenvalues(product: GradedProduct) -> ComplexArray:
     if spread > CORE:
         for _ in range(N_SWEEPS):
             product = _qr_sweep(product)
-    log_z = _windowed(product.log_scales, product.T @ product.Q, _log_eigvals)
+    log_z = _windowed(product.log_scales, product.T @ product.Q, np.linalg.eigvals)
     if not abs(log_z.real.sum() - log_det) <= DETERMINANT_TOLERANCE * len(log_z):
         raise np.linalg.LinAlgError(
             "the eigenvalues do not follow the scales of the product: their sum of logarithms "
@@ -743,9 +743,9 @@ def _triangular_gaussian_rows(size: int, rows: slice, rng: np.random.Generator) 
 
 
 def _windowed(
-    log_scales: Array, x: Array, log_values: Callable[[Array], ComplexArray]
+    log_scales: Array, x: Array, spectrum_of: Callable[[Array], NDArray[np.inexact]]
 ) -> ComplexArray:
-    """Gather the spectrum of diag(exp(log_scales)) @ x, once swept, from windows of scales."""
+    """Gather ln of the spectrum of diag(exp(log_scales)) @ x, once swept, from windows."""
     lower_edges = np.arange(log_scales.max() - CORE, log_scales.min(), -CORE)
     spectrum = []
     for high, low in pairwise([np.inf, *lower_edges, -np.inf]):
@@ -753,7 +753,8 @@ def _windowed(
         if near.any():
             top = log_scales[near].max()
             window = np.exp(log_scales[near] - top)[:, None] * x[np.ix_(near, near)]
-            values = log_values(window) + top
+            with np.errstate(divide="ignore"):
+                values = np.log(spectrum_of(window).astype(np.complex128)) + top
             spectrum.append(values[(values.real < high) & (values.real >= low)])
     gathered = np.concatenate(spectrum)
     if len(gathered) != len(log_scales):
@@ -762,16 +763,6 @@ def _windowed(
             f"{len(log_scales)} values"
         )
     return gathered[np.argsort(-gathered.real, kind="stable")]
-
-
-def _log_svdvals(x: Array) -> ComplexArray:
-    with np.errstate(divide="ignore"):
-        return np.log(np.linalg.svd(x, compute_uv=False)).astype(np.complex128)
-
-
-def _log_eigvals(x: Array) -> ComplexArray:
-    with np.errstate(divide="ignore"):
-        return np.log(np.linalg.eigvals(x).astype(np.complex128))
 
 
 # The angle of the Fuss-Catalan law

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 
 import dlnlib
 from dlnlib.correlations import Correlations
-from dlnlib.initial_conditions import Reduction, reduce_width
-from dlnlib.networks import as_weights
-from dlnlib.training import DIVERGED, gradient_descent
+from dlnlib.networks import Weights, as_weights, require_fit
+from dlnlib.training import (
+    DIVERGED,
+    Run,
+    descend,
+    is_wide,
+    narrow,
+    require_attainable,
+    tanh_gradient_descent,
+)
 
-__all__ = ["Race", "race", "sweep"]
+__all__ = ["Race", "race", "sweep", "tanh_race"]
 
 
 class Race(NamedTuple):
@@ -53,6 +61,7 @@ def race(
     threshold: float,
     max_steps: int,
     at_once: int | None = None,
+    patience: int | None = None,
 ) -> Race:
     r"""Find the learning rate at which a network first reaches an error.
 
@@ -75,6 +84,87 @@ def race(
     max_steps : int
         Most iterations to give to any rate.
     at_once : int, optional
+        Rates to step together. By default all, or one where layers stay so wide that more
+        would save nothing. Fewer need less memory.
+    patience : int, optional
+        Rates that may lose one after the other, each smaller than the best, before those
+        smaller still are given up untried. By default all are tried.
+
+    Returns
+    -------
+    Race
+        The fastest rate, its learning time, and the fate of all others.
+
+    Raises
+    ------
+    ValueError
+        If the weights have batch axes, an argument is out of range, or no network of these
+        sizes has an error below the threshold.
+
+    Notes
+    -----
+    The optimisation over rates of Figs. 4 and 6A. With `patience` the answer is that of the
+    grid only if no rate far below the best is faster still: at rates well within stability
+    learning time is inverse to the rate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations
+    >>> from dlnlib.sweeps import race
+    >>> data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
+    >>> start = (np.array([[0.1]]), np.array([[0.1]]))
+    >>> rates = [0.01, 0.1, 0.3, 10.0]
+    >>> result = race(start, data, learning_rates=rates, threshold=1e-3, max_steps=1000)
+    >>> print(result.learning_rate, result.status)
+    0.3 ['given up' 'threshold' 'threshold' 'diverged']
+    """
+    weights = _one_start(weights)
+    require_fit(weights, correlations)
+    require_attainable(threshold, weights, correlations)
+    reduction, data = narrow(weights, correlations)
+
+    def run(current: Weights, **options: Any) -> Run:
+        # A race by itself is run to its end, and does not need the weights there.
+        lift = None if current[0].ndim == 2 else (lambda final: final)
+        return descend(reduction._replace(weights=current, lift=lift), data, **options)
+
+    if at_once is None and is_wide(reduction.weights):
+        at_once = 1
+    zero_error = data.trace_yy / 2
+    rates = learning_rates
+    return _race(reduction.weights, run, zero_error, rates, threshold, max_steps, at_once, patience)
+
+
+def tanh_race(
+    weights: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    learning_rates: ArrayLike,
+    threshold: float,
+    max_steps: int,
+    at_once: int | None = None,
+) -> Race:
+    r"""Find the learning rate at which a tanh network first reaches an error.
+
+    .. math:: \min_\lambda\, \min \{ t : E_\lambda(t) < E^* \}.
+
+    Parameters
+    ----------
+    weights : sequence of two or more array_like, each of shape (n_out, n_in)
+        Where every rate starts, first layer first.
+    x : array_like, shape (n_examples, n_inputs)
+        Inputs, one example a row.
+    y : array_like, shape (n_examples, n_outputs)
+        Targets, one example a row.
+    learning_rates : array_like, shape (n_rates,)
+        Rates to try, positive.
+    threshold : float
+        Error at which learning counts as done.
+    max_steps : int
+        Most iterations to give to any rate.
+    at_once : int, optional
         Rates to step together, all by default. Fewer need less memory.
 
     Returns
@@ -89,47 +179,25 @@ def race(
 
     Notes
     -----
-    The optimisation over rates of Figs. 4 and 6A.
+    What `race` is for linear networks, at the network's own width: no correlation says
+    what a nonlinear network can reach.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from dlnlib.correlations import Correlations
-    >>> from dlnlib.sweeps import race
-    >>> data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
-    >>> start = (np.array([[0.1]]), np.array([[0.1]]))
-    >>> rates = [0.01, 0.1, 0.3, 10.0]
-    >>> result = race(start, data, learning_rates=rates, threshold=1e-3, max_steps=1000)
-    >>> print(result.learning_rate, result.status)
-    0.3 ['given up' 'threshold' 'threshold' 'diverged']
+    >>> from dlnlib.sweeps import tanh_race
+    >>> start = [np.full((1, 1), 0.5)] * 4
+    >>> rates = [0.01, 0.1, 1.0]
+    >>> race = tanh_race(
+    ...     start, [[1.0]], [[0.5]], learning_rates=rates, threshold=1e-3, max_steps=1000
+    ... )
+    >>> print(race.learning_rate, race.learning_time)
+    1.0 8.0
     """
-    weights = as_weights(weights)
-    rates = np.asarray(learning_rates, dtype=np.float64)
-    if rates.ndim != 1 or len(rates) == 0:
-        raise ValueError(f"learning_rates must be a non-empty vector, got shape {rates.shape}")
-    if weights[0].ndim != 2:
-        raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
-    for name, count in (("max_steps", max_steps), ("at_once", at_once)):
-        if count is not None and (int(count) != count or count < 1):
-            raise ValueError(f"{name} must be an integer of at least 1, got {count}")
-    reduction = reduce_width(weights, correlations)
-    order = np.argsort(-rates, kind="stable")
-    size = len(rates) if at_once is None else at_once
-    status = np.full(len(rates), "given up", dtype="<U11")
-    n_steps = np.zeros(len(rates), dtype=np.int64)
-    best = max_steps
-    for i in range(0, len(rates), size):
-        heat = order[i : i + size]
-        status[heat], n_steps[heat] = _heat(reduction, rates[heat], threshold, best)
-        arrived = n_steps[status == "threshold"]
-        best = int(arrived.min()) if arrived.size else max_steps
-    # The winner's time was a cap for others, who may have met it without arriving.
-    status[(status == "completed") & (n_steps < max_steps)] = "given up"
-    arrived = order[status[order] == "threshold"]
-    if arrived.size == 0:
-        return Race(np.inf, np.nan, status, n_steps)
-    winner = arrived[np.argmin(n_steps[arrived])]
-    return Race(float(n_steps[winner]), float(rates[winner]), status, n_steps)
+    weights = _one_start(weights)
+    zero_error = float(np.sum(np.square(y))) / 2
+    descend = partial(tanh_gradient_descent, x=x, y=y)
+    return _race(weights, descend, zero_error, learning_rates, threshold, max_steps, at_once)
 
 
 def sweep(
@@ -200,24 +268,82 @@ def sweep(
     return [found[name] for name in names]
 
 
+def _one_start(weights: Sequence[ArrayLike]) -> Weights:
+    weights = as_weights(weights)
+    if weights[0].ndim != 2:
+        raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
+    return weights
+
+
+def _race(
+    start: Weights,
+    descend: Callable[..., Run],
+    zero_error: float,
+    learning_rates: ArrayLike,
+    threshold: float,
+    max_steps: int,
+    at_once: int | None,
+    patience: int | None = None,
+) -> Race:
+    """Race the rates of any kind of descent, the largest first, some at once."""
+    rates = np.asarray(learning_rates, dtype=np.float64)
+    if rates.ndim != 1 or len(rates) == 0:
+        raise ValueError(f"learning_rates must be a non-empty vector, got shape {rates.shape}")
+    counts = {"max_steps": max_steps, "at_once": at_once, "patience": patience}
+    for name, count in counts.items():
+        if count is not None and (int(count) != count or count < 1):
+            raise ValueError(f"{name} must be an integer of at least 1, got {count}")
+    order = np.argsort(-rates, kind="stable")
+    size = len(rates) if at_once is None else at_once
+    status = np.full(len(rates), "given up", dtype="<U11")
+    n_steps = np.zeros(len(rates), dtype=np.int64)
+    best = max_steps
+    for i in range(0, len(rates), size):
+        arrived = np.flatnonzero(status[order[:i]] == "threshold")
+        if arrived.size:
+            best = int(n_steps[order[arrived]].min())
+            last_winner = arrived[n_steps[order[arrived]] == best][0]
+            if patience is not None and i - last_winner > patience:
+                break
+        heat = order[i : i + size]
+        status[heat], n_steps[heat] = _heat(
+            start, descend, zero_error, rates[heat], threshold, best
+        )
+    # The winner's time was a cap for others, who may have met it without arriving.
+    status[(status == "completed") & (n_steps < max_steps)] = "given up"
+    arrived = order[status[order] == "threshold"]
+    if arrived.size == 0:
+        return Race(np.inf, np.nan, status, n_steps)
+    winner = arrived[np.argmin(n_steps[arrived])]
+    return Race(float(n_steps[winner]), float(rates[winner]), status, n_steps)
+
+
 def _heat(
-    reduction: Reduction, rates: NDArray[np.float64], threshold: float, cap: int
+    start: Weights,
+    descend: Callable[..., Run],
+    zero_error: float,
+    rates: NDArray[np.float64],
+    threshold: float,
+    cap: int,
 ) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """Step some rates together, in legs, until the first has arrived."""
+    """Step some rates together, in legs, until the first has arrived; one alone, to its end."""
+    if len(rates) == 1:
+        run = descend(start, learning_rate=rates[0], n_steps=cap, threshold=threshold)
+        if run.status == "interrupted":
+            raise KeyboardInterrupt
+        return run.status[None], run.n_steps[None]
     status = np.full(len(rates), "completed", dtype="<U11")
     n_steps = np.zeros(len(rates), dtype=np.int64)
     running = np.arange(len(rates))
-    current = tuple(np.broadcast_to(w, (len(rates), *w.shape)) for w in reduction.weights)
-    data, done, limit = reduction.correlations, 0, np.inf
+    current = tuple(np.broadcast_to(w, (len(rates), *w.shape)) for w in start)
+    done, limit = 0, np.inf
     while running.size and done < cap:
         leg = min(32, cap - done)
-        run = gradient_descent(
-            current, data, learning_rate=rates[running], n_steps=leg, threshold=threshold
-        )
+        run = descend(current, learning_rate=rates[running], n_steps=leg, threshold=threshold)
         if np.any(run.status == "interrupted"):
             raise KeyboardInterrupt
         if done == 0:
-            limit = DIVERGED * max(data.trace_yy / 2, run.errors[0, 0])
+            limit = DIVERGED * max(zero_error, run.errors[0, 0])
         # A leg measures divergence by where it began; what counts is where the race did.
         beyond = run.errors > limit
         lost = beyond.any(axis=0)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import NamedTuple
+from functools import cache
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
+from scipy.linalg.blas import dgemm
 
 from dlnlib import networks
 from dlnlib.correlations import Correlations, Modes
+from dlnlib.initial_conditions import Reduction, halved_width, restore_width
 
 __all__ = [
     "Flow",
+    "LearningTime",
     "Run",
     "crossing_time",
     "gradient_descent",
     "gradient_flow",
+    "learning_time",
     "tanh_gradient_descent",
 ]
 
@@ -28,6 +36,17 @@ Weights = tuple[Array, ...]
 # A run whose error has grown this much will not come back.
 DIVERGED = 1e6
 _LARGEST = np.finfo(np.float64).max
+# Narrower hidden layers cost less than the calls that step them.
+_NARROW = 64
+# Runs shorter than this end before a reduction of width has paid for itself.
+_SHORT = 100
+# Rows of factors that a wide layer holds: more cost more in every product, fewer in merging.
+_HELD = 80
+# Rows of a block so small that BLAS multiplies it by ten columns on one thread: its threads wait
+# for each other, and stand still where another process needs the core.
+_ROWS = 25
+# Entries from which on a matrix is worth the threads of our own.
+_LARGE = 2**18
 
 
 class Run(NamedTuple):
@@ -58,6 +77,28 @@ class Run(NamedTuple):
     mode_strengths: Array | None
 
 
+class LearningTime(NamedTuple):
+    """Hold when one start had learned.
+
+    Attributes
+    ----------
+    time : float
+        First iteration whose error is below the threshold; infinite if there was none.
+    status : str
+        ``"threshold"``, or why it was not reached: ``"completed"`` all steps,
+        ``"diverged"``, or ``"interrupted"`` from the keyboard.
+    n_steps : int
+        Iterations that were run.
+    error : float
+        Error at the last of them.
+    """
+
+    time: float
+    status: str
+    n_steps: int
+    error: float
+
+
 class Flow(NamedTuple):
     """Hold what gradient flow returns.
 
@@ -84,7 +125,7 @@ class _State(NamedTuple):
 
     errors: Array
     composite: Array
-    gradients: Callable[[], Weights]
+    gradients: Callable[[], Any]
 
 
 def gradient_descent(
@@ -96,6 +137,7 @@ def gradient_descent(
     threshold: float | None = None,
     modes: Modes | None = None,
     record_every: int = 1,
+    momentum: ArrayLike = 0.0,
 ) -> Run:
     r"""Train a linear network of any number of layers by full-batch gradient descent.
 
@@ -114,11 +156,15 @@ def gradient_descent(
     n_steps : int
         Most iterations to take.
     threshold : float, optional
-        Error below which a start stops.
+        Error below which a start stops; not below the least that a network of these
+        sizes can reach, see `networks.least_error`.
     modes : Modes, optional
         Modes whose strengths to record.
     record_every : int, optional
         Iterations between records. The start and the last iteration are always recorded.
+    momentum : array_like, optional
+        Fraction :math:`\beta` of every step that the next one repeats, from 0 to 1;
+        broadcast over the batch of starts.
 
     Returns
     -------
@@ -132,10 +178,15 @@ def gradient_descent(
 
     Notes
     -----
-    Eqs. 1 and 13. Where outputs outnumber the inputs and hidden units together, they are
-    first rotated into the space that learning can reach, which is exact.
+    Eqs. 1 and 13. The network is run in the coordinates that its learning can reach, which is
+    exact, where that saves more than it costs: outputs that outnumber the inputs and hidden
+    units together are rotated, and a single start is run at the width that
+    `initial_conditions.reduce_width` finds. Wide layers hold their updates, of rank
+    ``n_outputs``, as factors for some steps before these are multiplied out.
     Divergence (an error 10**6 times that of the start or of the zero network) and an
-    interruption are reported in the result, with what was reached until then.
+    interruption are reported in the result, with what was reached until then. Momentum
+    (Section 5) is Polyak's: a step is :math:`\beta` times the one before plus
+    :math:`\Delta W`; the first starts from rest.
 
     Examples
     --------
@@ -151,25 +202,91 @@ def gradient_descent(
     weights = networks.as_weights(weights)
     networks.require_fit(weights, correlations)
     networks.require_modes_fit(weights, modes)
-    reduction = _reduce_outputs(weights, correlations.sigma_yx, modes)
-    data = replace(correlations, sigma_yx=reduction.targets)
-    whitened = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
-
-    def evaluate(current: Weights) -> _State:
-        composite = networks.product_of(current)
-        drive = data.sigma_yx - (composite if whitened else composite @ data.sigma_xx)
-        errors = networks.error_from_residual(composite, drive, data)
-        return _State(errors, composite, lambda: networks.backpropagate(current, drive))
-
-    return _descend(
+    if threshold is not None:
+        require_attainable(threshold, weights, correlations)
+    reduction, data = narrow(weights, correlations, n_steps=n_steps, modes=modes)
+    return descend(
         reduction,
-        evaluate,
-        0.5 * correlations.trace_yy,
+        data,
         learning_rate=learning_rate,
         n_steps=n_steps,
         threshold=threshold,
         record_every=record_every,
+        momentum=momentum,
     )
+
+
+def learning_time(
+    weights: Sequence[ArrayLike],
+    correlations: Correlations,
+    *,
+    learning_rate: float,
+    threshold: float,
+    max_steps: int,
+) -> LearningTime:
+    r"""Return how long a network learns until its error is below a threshold.
+
+    .. math:: \min \{ t : E(t) < E^* \}.
+
+    Parameters
+    ----------
+    weights : sequence of array_like, each of shape (n_out, n_in)
+        Where to start, first layer first.
+    correlations : Correlations
+        The data.
+    learning_rate : float
+        Learning rate per iteration, positive.
+    threshold : float
+        Error at which learning counts as done; not below `networks.least_error`.
+    max_steps : int
+        Most iterations to take.
+
+    Returns
+    -------
+    LearningTime
+        The time, in iterations; infinite with the reason in ``status`` if it was not reached.
+
+    Raises
+    ------
+    ValueError
+        If the weights have batch axes, shapes do not match, a number is out of range, or no
+        network of these sizes has an error below the threshold.
+
+    Notes
+    -----
+    Figs. 4 and 6A. Steps as `gradient_descent` does, without its records.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations
+    >>> from dlnlib.training import learning_time
+    >>> data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
+    >>> start = (np.array([[0.1]]), np.array([[0.1]]))
+    >>> found = learning_time(start, data, learning_rate=0.1, threshold=1e-3, max_steps=500)
+    >>> print(found.time, found.status)
+    23.0 threshold
+    """
+    weights = networks.as_weights(weights)
+    networks.require_fit(weights, correlations)
+    if weights[0].ndim != 2:
+        raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
+    if np.ndim(learning_rate) != 0:
+        raise ValueError(f"learning_rate must be one number, got {learning_rate!r}")
+    _require_count("max_steps", max_steps, least=0)
+    require_attainable(threshold, weights, correlations)
+    reduction, data = narrow(weights, correlations, n_steps=max_steps)
+    run = descend(
+        reduction._replace(lift=None),
+        data,
+        learning_rate=learning_rate,
+        n_steps=max_steps,
+        threshold=threshold,
+        record_every=max(max_steps, 1),
+    )
+    status, taken = str(run.status), int(run.n_steps)
+    time = float(taken) if status == "threshold" else np.inf
+    return LearningTime(time, status, taken, float(run.errors[-1]))
 
 
 def tanh_gradient_descent(
@@ -182,15 +299,17 @@ def tanh_gradient_descent(
     threshold: float | None = None,
     modes: Modes | None = None,
     record_every: int = 1,
+    momentum: ArrayLike = 0.0,
 ) -> Run:
-    r"""Train a three-layer network with tanh hidden units by full-batch gradient descent.
+    r"""Train a network with tanh hidden units by full-batch gradient descent.
 
-    .. math:: \Delta W = -\lambda\, \partial E / \partial W, \qquad
-              E = \tfrac12 \sum_\mu \| y^\mu - W^{32} \tanh(W^{21} x^\mu) \|^2.
+    .. math:: \Delta W^l = -\lambda\, \frac{\partial E}{\partial W^l}, \qquad
+              E = \tfrac12 \sum_\mu \| y^\mu - W^{L} h^{L-1,\mu} \|^2, \quad
+              h^{l} = \tanh(W^l h^{l-1}), \quad h^0 = x.
 
     Parameters
     ----------
-    weights : sequence of two array_like, each of shape (..., n_out, n_in)
+    weights : sequence of two or more array_like, each of shape (..., n_out, n_in)
         Where to start, first layer first. Leading axes are a batch of starts.
     x : array_like, shape (n_examples, n_inputs)
         Inputs, one example a row.
@@ -206,6 +325,9 @@ def tanh_gradient_descent(
         Modes in which to record the strengths of the network's own correlation.
     record_every : int, optional
         Iterations between records. The start and the last iteration are always recorded.
+    momentum : array_like, optional
+        Fraction :math:`\beta` of every step that the next one repeats, from 0 to 1;
+        broadcast over the batch of starts.
 
     Returns
     -------
@@ -219,8 +341,8 @@ def tanh_gradient_descent(
 
     Notes
     -----
-    The nonlinear network of Fig. 3. Its outputs are linear, so that the reduction of
-    `gradient_descent` is exact here too.
+    With three layers the nonlinear network of Fig. 3. Its outputs are linear, so that the
+    reduction of `gradient_descent` is exact here too. Momentum is as there.
 
     Examples
     --------
@@ -239,13 +361,13 @@ def tanh_gradient_descent(
     one_hot = np.array_equal(x, np.eye(len(x)))
 
     def evaluate(current: Weights) -> _State:
-        hidden = networks.hidden_activity(current, x)
-        outputs = current[1] @ hidden
+        layers = networks.activities(current, x)
+        outputs = current[-1] @ layers[-1]
         misses = reduction.targets - outputs
         return _State(
             networks.half_square(misses),
             outputs if one_hot else outputs @ x,
-            lambda: networks.tanh_backpropagate(current, hidden, misses, x),
+            lambda: networks.tanh_backpropagate(current, layers, misses),
         )
 
     return _descend(
@@ -256,6 +378,7 @@ def tanh_gradient_descent(
         n_steps=n_steps,
         threshold=threshold,
         record_every=record_every,
+        momentum=momentum,
     )
 
 
@@ -389,12 +512,223 @@ def crossing_time(times: ArrayLike, values: ArrayLike, level: ArrayLike) -> Arra
 
 
 class _Reduction(NamedTuple):
-    """Hold a network whose outputs are rotated into the space that learning reaches."""
+    """Hold a network in coordinates that learning reaches, and the way back if it is wanted."""
 
-    weights: Weights
+    weights: Any
     targets: Array
     modes: Modes | None
-    lift: Callable[[Weights], Weights]
+    lift: Callable[[Any], Weights] | None
+
+
+def narrow(
+    weights: Weights,
+    correlations: Correlations,
+    *,
+    n_steps: float = np.inf,
+    modes: Modes | None = None,
+) -> tuple[_Reduction, Correlations]:
+    """Return the smallest network that is worth its finding for some steps, and its data."""
+    widest = max((len(w) for w in weights[:-1]), default=0)
+    if weights[0].ndim == 2 and n_steps >= _SHORT and widest > _NARROW:
+        small = halved_width(weights, correlations)
+        if small is not None and _sees(small, modes):
+            reduction = _Reduction(
+                small.weights,
+                small.correlations.sigma_yx,
+                modes and Modes(small.bases[-1].T @ modes.U, modes.s, modes.Vt @ small.bases[0]),
+                lambda final: restore_width(final, weights, small),
+            )
+            return reduction, small.correlations
+    reduction = _reduce_outputs(weights, correlations.sigma_yx, modes)
+    return reduction, replace(correlations, sigma_yx=reduction.targets)
+
+
+def _sees(small: Reduction, modes: Modes | None) -> bool:
+    """Say whether a reduced network has all the inputs that some modes are made of."""
+    inputs = small.bases[0]
+    return modes is None or np.allclose(modes.Vt @ inputs @ inputs.T, modes.Vt, atol=1e-12)
+
+
+def require_attainable(threshold: float, weights: Weights, correlations: Correlations) -> None:
+    """Require a threshold that some network of these sizes can reach."""
+    _require_positive("threshold", threshold)
+    rank = min(min(w.shape[-2:]) for w in weights)
+    floor = networks.least_error(correlations, rank=rank)
+    if threshold < floor - 1e-12 * correlations.trace_yy:
+        raise ValueError(
+            f"threshold must not be below {floor:.10g}, the least error of a linear network of "
+            f"rank {rank} on these data, got {threshold}"
+        )
+
+
+def is_wide(weights: Weights) -> bool:
+    """Say whether layers are so much wider than the outputs that held factors save time."""
+    widths = [len(w) for w in weights[:-1]]
+    return weights[0].ndim == 2 and min(widths, default=0) >= max(200, 10 * len(weights[-1]))
+
+
+def descend(
+    reduction: _Reduction, data: Correlations, *, momentum: ArrayLike = 0.0, **options: Any
+) -> Run:
+    """Descend the error of a linear network, or of a batch of them, that was checked before."""
+    whitened = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
+
+    def measure(composite: Array) -> tuple[Array, Array]:
+        drive = data.sigma_yx - (composite if whitened else composite @ data.sigma_xx)
+        return drive, networks.error_from_residual(composite, drive, data)
+
+    def evaluate(current: Weights) -> _State:
+        composite = networks.product_of(current)
+        drive, errors = measure(composite)
+        return _State(errors, composite, lambda: networks.backpropagate(current, drive))
+
+    def evaluate_wide(current: _Wide) -> _State:
+        above = _products_above(current)
+        drive, errors = measure(above[0].T)
+        return _State(
+            errors,
+            above[0].T,
+            lambda: tuple(zip(above[1:], _products_below(current, drive), strict=True)),
+        )
+
+    zero_error = 0.5 * data.trace_yy
+    if np.any(momentum) or not is_wide(reduction.weights):
+        return _descend(reduction, evaluate, zero_error, momentum=momentum, **options)
+    lift = reduction.lift
+    wide = reduction._replace(
+        weights=_hold(reduction.weights), lift=lift and (lambda net: lift(_merge(net)))
+    )
+    return _descend(wide, evaluate_wide, zero_error, advance=_step_wide, **options)
+
+
+class _Wide(NamedTuple):
+    """Hold layers as W + A^T B, with as many rows of A and B in use as were not yet merged.
+
+    Until the first merger the W are the caller's, and are only read.
+    """
+
+    weights: list[Array]
+    A: Weights
+    B: Weights
+    used: list[int]
+    owned: list[bool]
+
+
+def _hold(weights: Weights) -> _Wide:
+    n_outputs = len(weights[-1])
+    n_rows = max(1, _HELD // n_outputs) * n_outputs
+    A = tuple(np.empty((n_rows, len(w))) for w in weights)
+    B = tuple(np.empty((n_rows, w.shape[1])) for w in weights)
+    layers = [np.ascontiguousarray(w) for w in weights]
+    return _Wide(layers, A, B, [0] * len(weights), [False] * len(weights))
+
+
+def _products_above(net: _Wide) -> list[Array]:
+    """Return the transposed products of all layers, of all but the first, ..., of none."""
+
+    def down(p: Array, i: int) -> Array:
+        return _transposed_times(net.weights[i], p) + _held_times(
+            net.B[i], net.A[i], p, net.used[i]
+        )
+
+    layers = reversed(range(len(net.weights)))
+    return list(accumulate(layers, down, initial=np.eye(len(net.weights[-1]))))[::-1]
+
+
+def _products_below(net: _Wide, drive: Array) -> list[Array]:
+    """Return the transposed drive as it arrives at every layer from below."""
+
+    def up(d: Array, i: int) -> Array:
+        return _times(net.weights[i], d) + _held_times(net.A[i], net.B[i], d, net.used[i])
+
+    return list(accumulate(range(len(net.weights) - 1), up, initial=drive.T))
+
+
+def _held_times(A: Array, B: Array, x: Array, used: int) -> Array | float:
+    """Return A^T B x for the rows in use."""
+    return _times(A[:used].T, _times(B[:used], x)) if used else 0.0
+
+
+def _step_wide(
+    net: _Wide, factors: tuple[tuple[Array, Array], ...], rate: Array, _: NDArray[np.bool_]
+) -> _Wide:
+    """Append rate p d^T to every layer, and merge if that fills the factors."""
+    start = net.used[0]
+    end = start + factors[0][0].shape[1]
+    for A, B, (p, d) in zip(net.A, net.B, factors, strict=True):
+        A[start:end], B[start:end] = rate * p.T, d.T
+    # All at once: an interruption before leaves the network as it was.
+    net.used[:] = [end] * len(net.used)
+    if end == len(net.A[0]):
+        _merge(net)
+    return net
+
+
+def _merge(net: _Wide) -> Weights:
+    """Multiply all factors out, in place where that is ours."""
+    for i, (w, A, B) in enumerate(zip(net.weights, net.A, net.B, strict=True)):
+        rows, net.used[i] = net.used[i], 0
+        if rows:
+            # w.T is in Fortran order, so that BLAS adds to w itself.
+            sides = {"a": B[:rows].T, "b": A[:rows].T, "trans_b": True}
+            total = dgemm(1.0, beta=1.0, c=w.T, overwrite_c=net.owned[i], **sides)
+            net.weights[i], net.owned[i] = total.T, True
+    return tuple(net.weights)
+
+
+def _times(w: Array, x: Array) -> Array:
+    """Return w x for few columns x."""
+
+    def part(rows: slice) -> Array:
+        return (_blocks(w[rows]) @ x).reshape(-1, x.shape[1])
+
+    return np.concatenate(_by_rows(w, part))
+
+
+def _transposed_times(w: Array, x: Array) -> Array:
+    """Return w^T x for few columns x."""
+
+    def part(rows: slice) -> Array:
+        pieces = np.ascontiguousarray(_blocks(x[rows]).swapaxes(1, 2))
+        return (pieces @ _blocks(w[rows])).sum(axis=0)
+
+    return np.sum(_by_rows(w, part), axis=0).T
+
+
+def _blocks(rows: Array) -> Array:
+    """Return rows in blocks, or in one where they do not fill them."""
+    size = _ROWS if len(rows) % _ROWS == 0 else len(rows)
+    return rows.reshape(-1, size, rows.shape[1])
+
+
+def _by_rows(w: Array, function: Callable[[slice], Array]) -> list[Array]:
+    """Apply a function to some rows of a matrix after others, a large one's on all threads."""
+    n = _n_threads() if w.size >= _LARGE else 1
+    ends = [*(_ROWS * np.linspace(0, len(w) // _ROWS, n + 1).astype(int)), len(w)]
+    first, *others = (slice(low, high) for low, high in pairwise(ends) if low < high)
+    if n == 1:
+        return [function(rows) for rows in (first, *others)]
+    waiting = [_pool().submit(function, rows) for rows in others]
+    return [function(first), *(result.result() for result in waiting)]
+
+
+@cache
+def _n_threads() -> int:
+    """Return how many threads BLAS may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    n = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    limits = (os.environ.get(f"{name}_NUM_THREADS", "") for name in ("OMP", "OPENBLAS"))
+    return min(n, *(int(limit) if limit.isdigit() else n for limit in limits))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_n_threads())
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of the threads.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _reduce_outputs(weights: Weights, targets: Array, modes: Modes | None) -> _Reduction:
@@ -429,20 +763,31 @@ def _pad_rows(matrix: Array, n_rows: int) -> Array:
     return np.concatenate([matrix, np.zeros((n_rows, matrix.shape[1]))])
 
 
+def _step(current: Weights, gradients: Weights, rates: Array, moving: NDArray[np.bool_]) -> Weights:
+    stepped = tuple(w - rates * g for w, g in zip(current, gradients, strict=True))
+    if moving.all():
+        return stepped
+    here = moving[..., None, None]
+    return tuple(np.where(here, new, w) for new, w in zip(stepped, current, strict=True))
+
+
 def _descend(
     reduction: _Reduction,
-    evaluate: Callable[[Weights], _State],
+    evaluate: Callable[[Any], _State],
     zero_error: float,
     *,
     learning_rate: ArrayLike,
     n_steps: int,
-    threshold: float | None,
-    record_every: int,
+    threshold: float | None = None,
+    record_every: int = 1,
+    momentum: ArrayLike = 0.0,
+    advance: Callable[..., Any] = _step,
 ) -> Run:
     """Step a batch of starts together until each has stopped."""
-    current = reduction.weights
-    batch = current[0].shape[:-2]
+    current: Any = reduction.weights
+    batch = current[0][0].shape[:-2] if isinstance(current, _Wide) else current[0].shape[:-2]
     rates = _checked_rates(learning_rate, batch)
+    kept = _checked_momentum(momentum, batch)
     _require_count("n_steps", n_steps, least=0)
     _require_count("record_every", record_every, least=1)
     if threshold is not None:
@@ -454,6 +799,7 @@ def _descend(
     moving = np.ones(batch, dtype=bool)
     limit: Array | float = 0.0
     step = 0
+    velocity: Weights = ()
     records: list[tuple[int, Array, Array | None]] = []
 
     def record(state: _State) -> None:
@@ -483,28 +829,26 @@ def _descend(
                     record(state)
                 if over:
                     break
-                current = _step(current, state.gradients(), rates, moving)
+                gradients = state.gradients()
+                if kept.any():
+                    velocity = velocity or tuple(np.zeros_like(w) for w in current)
+                    pairs = zip(velocity, gradients, strict=True)
+                    gradients = velocity = tuple(kept * v + g for v, g in pairs)
+                current = advance(current, gradients, rates, moving)
         except KeyboardInterrupt:
             status[moving], taken[moving] = "interrupted", step
             if not records or records[-1][0] < step:
                 record(evaluate(current))
+    taken[moving] = step
     times, errors, strengths = zip(*records, strict=True)
     return Run(
-        reduction.lift(current),
+        reduction.lift(current) if reduction.lift else (),
         status,
         taken,
         np.array(times, dtype=np.float64),
         np.stack(errors),
         None if reduction.modes is None else np.stack(strengths),
     )
-
-
-def _step(current: Weights, gradients: Weights, rates: Array, moving: NDArray[np.bool_]) -> Weights:
-    stepped = tuple(w - rates * g for w, g in zip(current, gradients, strict=True))
-    if moving.all():
-        return stepped
-    here = moving[..., None, None]
-    return tuple(np.where(here, new, w) for new, w in zip(stepped, current, strict=True))
 
 
 def _integrate(
@@ -538,11 +882,22 @@ def _checked_rates(learning_rate: ArrayLike, batch: tuple[int, ...]) -> Array:
     rates = np.asarray(learning_rate, dtype=np.float64)
     if not np.all(np.isfinite(rates) & (rates > 0)):
         raise ValueError(f"learning_rate must be finite and positive, got {learning_rate!r}")
+    return _for_starts("learning_rate", rates, batch)
+
+
+def _checked_momentum(momentum: ArrayLike, batch: tuple[int, ...]) -> Array:
+    kept = np.asarray(momentum, dtype=np.float64)
+    if not np.all((kept >= 0) & (kept <= 1)):
+        raise ValueError(f"momentum must be from 0 to 1, got {momentum!r}")
+    return _for_starts("momentum", kept, batch)
+
+
+def _for_starts(name: str, values: Array, batch: tuple[int, ...]) -> Array:
     try:
-        return np.broadcast_to(rates, batch)[..., None, None]
+        return np.broadcast_to(values, batch)[..., None, None]
     except ValueError:
         raise ValueError(
-            f"learning_rate of shape {rates.shape} must broadcast to the batch of starts {batch}"
+            f"{name} of shape {values.shape} must broadcast to the batch of starts {batch}"
         ) from None
 
 

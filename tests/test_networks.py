@@ -13,12 +13,14 @@ from dlnlib.correlations import from_data, modes
 from dlnlib.networks import (
     error,
     gradient,
+    least_error,
     mode_strengths,
     product,
     tanh_correlation,
     tanh_error,
     tanh_gradient,
 )
+from dlnlib.training import gradient_descent
 
 # Rounding in sums of at most a few hundred terms, relative to the largest.
 ROUNDING = 1e-12
@@ -99,23 +101,58 @@ def test_gradient_vanishes_where_the_error_is_least():
         np.testing.assert_allclose(g, 0, atol=1e2 * ROUNDING)
 
 
+# The least error
+
+
+@pytest.mark.parametrize("n_inputs", [3, 30])
+def test_least_error_is_that_of_least_squares(n_inputs):
+    # With more inputs than examples the correlation is singular, and every target can be met.
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((20, n_inputs)), rng.standard_normal((20, 4))
+    misses = y - x @ np.linalg.lstsq(x, y)[0]
+    expected = 0.5 * np.sum(misses**2)
+    assert least_error(from_data(x, y)) == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 3, 9])
+def test_least_error_of_a_bottleneck_is_where_descent_ends(rank):
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((20, 5)) * [3, 2, 1, 0.5, 0.3]
+    data = from_data(x, x @ rng.standard_normal((5, 3)) + rng.standard_normal((20, 3)))
+    start = [0.3 * rng.standard_normal(shape) for shape in ((rank, 5), (3, rank))]
+    run = gradient_descent(start, data, learning_rate=2e-3, n_steps=20_000, record_every=10**6)
+    assert run.errors[-1] == pytest.approx(least_error(data, rank=rank), rel=1e-9)
+
+
+@pytest.mark.parametrize("rank", [-1, 1.5])
+def test_a_rank_is_a_count(rank):
+    with pytest.raises(ValueError, match=f"rank must be an integer of at least 0, got {rank}"):
+        least_error(from_data(*examples()), rank=rank)
+
+
 # The tanh network
 
 
-def test_tanh_error_is_error_from_examples():
-    weights, (x, y) = random_weights((3, 4, 2)), examples()
+TANH_SIZES = [(3, 4, 2), (3, 4, 5, 2), (3, 2, 4, 3, 5, 2)]
+
+
+@pytest.mark.parametrize("sizes", TANH_SIZES)
+def test_tanh_error_is_error_from_examples(sizes):
+    weights, (x, y) = random_weights(sizes), examples()
     from_examples = 0.5 * np.sum((y - forward(weights, x, np.tanh)) ** 2)
     assert tanh_error(weights, x, y) == pytest.approx(from_examples, rel=ROUNDING)
 
 
-def test_tanh_gradient_is_the_slope_of_the_error():
-    weights, (x, y) = random_weights((3, 4, 2)), examples()
+@pytest.mark.parametrize("sizes", TANH_SIZES)
+def test_tanh_gradient_is_the_slope_of_the_error(sizes):
+    weights, (x, y) = random_weights(sizes), examples()
     slopes = differences(lambda w: tanh_error(w, x, y), weights)
     assert_all_close(tanh_gradient(weights, x, y), slopes, DIFFERENCES)
 
 
-def test_tanh_correlation_is_that_of_its_outputs():
-    weights, (x, _) = random_weights((3, 4, 2)), examples()
+@pytest.mark.parametrize("sizes", TANH_SIZES)
+def test_tanh_correlation_is_that_of_its_outputs(sizes):
+    weights, (x, _) = random_weights(sizes), examples()
     expected = from_data(x, forward(weights, x, np.tanh)).sigma_yx
     np.testing.assert_allclose(tanh_correlation(weights, x), expected, atol=1e2 * ROUNDING)
 

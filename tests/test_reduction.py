@@ -13,6 +13,7 @@ from dlnlib.correlations import Correlations, from_data, modes
 from dlnlib.initial_conditions import (
     decoupled,
     haar_columns,
+    orthogonal_pretraining,
     reduce_width,
     restore_width,
     small_random,
@@ -72,6 +73,11 @@ def starts():
     yield "orthogonal", c, orthogonal((6, 40, 40, 40, 3))
     yield "orthogonal, of unequal widths", c, orthogonal((6, 40, 20, 30, 3))
     yield "random", c, small_random((6, 20, 20, 3), scale=0.1, rng=2)
+    # Gains of all sizes: what a layer has not reached yet grows ever fainter.
+    x = np.random.default_rng(5).standard_normal((99, 60)) * np.geomspace(1, 1e-3, 60)
+    steep = from_data(x, x @ np.ones((60, 3)))
+    pretrained = orthogonal_pretraining(steep, (60, 80, 80, 80, 3), u0=0.05, explained=0.99, rng=0)
+    yield "pretrained", steep, pretrained.weights
     poor = data(n_inputs=12, rank=4)
     yield "rank-deficient, decoupled", poor, decoupled(modes(poor), (12, 50, 3), u0=0.05, rng=3)
     yield "rank-deficient, orthogonal", poor, orthogonal((12, 40, 40, 3))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ import dlnlib
 from dlnlib import sweeps
 from dlnlib.correlations import Correlations, from_data, modes
 from dlnlib.initial_conditions import decoupled, small_random
-from dlnlib.sweeps import race, sweep
-from dlnlib.training import gradient_descent
+from dlnlib.sweeps import race, sweep, tanh_race
+from dlnlib.training import gradient_descent, is_wide, narrow, tanh_gradient_descent
 
 
 def data(n_inputs=5, n_outputs=3, seed=0):
@@ -136,10 +137,11 @@ def test_divergence_is_measured_from_the_start_however_slow_it_is():
     # The residual of a single weight grows by 5 % a step: a factor of 10**6 takes 142 steps, in
     # none of which a short stretch looks alarming.
     c = Correlations(np.eye(1), [[1.0]], 1.0, 1)
-    grid = dict(learning_rates=[2.05], threshold=1e-9, max_steps=1000)
-    result = check_against_grid((np.zeros((1, 1)),), c, **grid)
-    assert list(result.status) == ["diverged"]
-    assert 100 < result.n_steps[0] < 200
+    for rates in ([2.05], [2.05, 2.051]):
+        grid = dict(learning_rates=rates, threshold=1e-9, max_steps=1000)
+        result = check_against_grid((np.zeros((1, 1)),), c, **grid)
+        assert set(result.status) == {"diverged"}
+        assert 100 < result.n_steps[0] < 200
 
 
 def test_slower_rates_are_given_up():
@@ -160,17 +162,63 @@ def test_width_does_not_matter(width):
     assert wide.learning_rate == narrow.learning_rate
 
 
-def test_an_interruption_is_not_a_result(monkeypatch):
+@pytest.mark.parametrize("at_once", [None, 1])
+def test_an_interruption_is_not_a_result(monkeypatch, at_once):
     start, c = easy()
+    descend = sweeps.descend
 
     def interrupted(*args, **kwargs):
-        run = gradient_descent(*args, **kwargs)
-        run.status[0] = "interrupted"
+        run = descend(*args, **kwargs)
+        run.status[...] = "interrupted"
         return run
 
-    monkeypatch.setattr(sweeps, "gradient_descent", interrupted)
+    monkeypatch.setattr(sweeps, "descend", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        race(start, c, learning_rates=[1e-3, 1e-4], threshold=1e-3, max_steps=100)
+        race(
+            start,
+            c,
+            learning_rates=[1e-3, 1e-4],
+            threshold=0.5 * c.trace_yy,
+            max_steps=100,
+            at_once=at_once,
+        )
+
+
+def random_wide(width=210, seed=3):
+    """Return a network so wide, and so random, that it is run at its own width."""
+    c = data()
+    return small_random((5, width, width, 3), scale=width**-0.5, rng=seed), c
+
+
+def test_wide_networks_race_one_rate_at_a_time():
+    start, c = random_wide()
+    assert is_wide(narrow(start, c)[0].weights)
+    grid = dict(learning_rates=np.logspace(-1, -4, 10), threshold=0.1 * c.trace_yy, max_steps=200)
+    result = check_against_grid(start, c, **grid)
+    assert set(result.status) == {"diverged", "threshold", "given up"}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, None])
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_an_impatient_race_gives_up_smaller_rates_untried(patience, at_once):
+    start, c = easy()
+    grid = dict(learning_rates=np.logspace(-1, -6, 20), threshold=0.05 * c.trace_yy, max_steps=999)
+    whole = check_against_grid(start, c, **grid)
+    result = race(start, c, patience=patience, at_once=at_once, **grid)
+    assert result[:2] == whole[:2]
+    tried = np.flatnonzero(result.n_steps)
+    winner = np.argmax(np.asarray(grid["learning_rates"]) == whole.learning_rate)
+    step = 20 if at_once is None else at_once
+    assert winner + patience <= tried.max() < winner + patience + step
+    assert np.all(result.status[tried.max() + 1 :] == "given up")
+
+
+def test_patience_waits_for_a_winner():
+    # What has only been lost to divergence, or to slowness, is no reason to stop.
+    start, c = easy()
+    rates = [10.0, 5.0, 3.0, 2e-3, 1e-3]
+    grid = dict(learning_rates=rates, threshold=0.05 * c.trace_yy, max_steps=999)
+    assert race(start, c, patience=1, at_once=1, **grid)[:2] == race(start, c, **grid)[:2]
 
 
 @pytest.mark.parametrize(
@@ -184,6 +232,7 @@ def test_an_interruption_is_not_a_result(monkeypatch):
         ({"max_steps": 0}, "max_steps must be an integer of at least 1"),
         ({"max_steps": 1.5}, "max_steps must be an integer of at least 1"),
         ({"at_once": 0}, "at_once must be an integer of at least 1"),
+        ({"patience": 0}, "patience must be an integer of at least 1"),
     ],
 )
 def test_a_race_refuses_what_makes_no_sense(change, message):
@@ -193,11 +242,34 @@ def test_a_race_refuses_what_makes_no_sense(change, message):
         race(start, c, **arguments)
 
 
+def test_a_race_names_the_least_error_that_there_is():
+    start, c = easy()
+    noisy = replace(c, trace_yy=c.trace_yy + 2)  # targets that no input knows of: a floor of 1
+    with pytest.raises(ValueError, match=r"threshold must not be below 1\.?.*, got 0\.9"):
+        race(start, noisy, learning_rates=[1e-3], threshold=0.9, max_steps=10)
+
+
 def test_a_race_has_one_start():
     c = data()
     starts = small_random((5, 4, 3), scale=0.1, rng=0, n_starts=2)
     with pytest.raises(ValueError, match="without batch axes"):
         race(starts, c, learning_rates=[1e-3], threshold=1.0, max_steps=10)
+
+
+@pytest.mark.parametrize("at_once", [None, 1, 2])
+def test_a_race_of_tanh_networks_finds_what_the_whole_grid_finds(at_once):
+    rng = np.random.default_rng(8)
+    x, y = rng.standard_normal((12, 4)), rng.standard_normal((12, 2))
+    start = small_random((4, 9, 9, 2), scale=0.4, rng=rng)
+    grid = dict(learning_rates=np.logspace(0, -3, 9), threshold=8.0, max_steps=300)
+    result = tanh_race(start, x, y, at_once=at_once, **grid)
+    times = []
+    for rate in grid["learning_rates"]:
+        run = tanh_gradient_descent(start, x, y, learning_rate=rate, threshold=8.0, n_steps=300)
+        times.append(run.n_steps if run.status == "threshold" else np.inf)
+    assert np.isfinite(times).sum() > 1 and np.isinf(times).any()
+    assert result.learning_time == min(times)
+    assert result.learning_rate == grid["learning_rates"][np.argmin(times)]
 
 
 # Sweeping

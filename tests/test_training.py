@@ -19,6 +19,7 @@ from dlnlib.training import (
     crossing_time,
     gradient_descent,
     gradient_flow,
+    learning_time,
     tanh_gradient_descent,
 )
 
@@ -466,7 +467,7 @@ def interrupt(monkeypatch, name, call):
         (False, "error_from_residual", 6),
         (False, "strengths", 6),
         (True, "tanh_backpropagate", 6),
-        (True, "hidden_activity", 6),
+        (True, "activities", 6),
     ],
 )
 def test_interruption_returns_what_was_reached(monkeypatch, tanh, name, steps):
@@ -591,7 +592,7 @@ def test_networks_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="x must be a finite matrix with 5 columns"):
         tanh_gradient_descent(wrong, *examples(), **RATE)
     with pytest.raises(ValueError, match="two matrices"):
-        tanh_gradient_descent((*START, np.ones((2, 3, 3))), *examples(), **RATE)
+        tanh_gradient_descent((np.ones((3, 4)),), *examples(), **RATE)
 
 
 @pytest.mark.parametrize(
@@ -613,3 +614,80 @@ def test_tanh_error_is_that_of_the_run():
         small_random((4, 5, 60), scale=0.2, rng=26), x, y, learning_rate=1e-3, n_steps=20
     )
     assert run.errors[-1] == pytest.approx(tanh_error(run.weights, x, y), rel=ROUNDING)
+
+
+# Wide layers, whose updates are held as factors
+
+
+def wide_start(seed=31):
+    """Return a network wide enough to hold factors, of widths that no block divides."""
+    x, y = examples(n_inputs=31, n_outputs=3, n_examples=50, seed=seed)
+    rng = np.random.default_rng(seed)
+    sizes = (31, 263, 290, 211, 3)
+    weights = [rng.standard_normal((m, n)) / np.sqrt(n) for n, m in pairwise(sizes)]
+    return tuple(weights), from_data(x, y)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("n_steps", [0, 1, 25, 26, 27, 60])
+def test_held_factors_change_nothing(monkeypatch, n_threads, n_steps):
+    monkeypatch.setattr(training, "_n_threads", lambda: n_threads)
+    monkeypatch.setattr(training, "_LARGE", 1)
+    start, data = wide_start()
+    assert training.is_wide(start) and training._hold(start).A[0].shape[0] == 26 * 3
+    before = [w.copy() for w in start]
+    rate = 0.05 / np.linalg.norm(data.sigma_xx, 2)
+    run = gradient_descent(
+        start, data, learning_rate=rate, n_steps=n_steps, modes=modes(data), record_every=7
+    )
+    weights, errors = start, []
+    for step in range(n_steps + 1):
+        errors.append(error(weights, data))
+        if step < n_steps:
+            slopes = gradient(weights, data)
+            weights = [w - rate * g for w, g in zip(weights, slopes, strict=True)]
+    assert_all_close(run.weights, weights, REORDERING)
+    np.testing.assert_allclose(run.errors, np.array(errors)[run.times.astype(int)], rtol=REORDERING)
+    found, expected = run.mode_strengths[-1], mode_strengths(weights, modes(data))
+    np.testing.assert_allclose(found, expected, atol=REORDERING)
+    assert n_steps < 20 or errors[-1] < errors[0] / 2
+    assert_all_close(start, before, 0)
+
+
+def test_a_wide_network_keeps_what_it_reached_when_interrupted(monkeypatch):
+    start, data = wide_start()
+    options = {"learning_rate": 0.05 / np.linalg.norm(data.sigma_xx, 2)}
+    expected = gradient_descent(start, data, n_steps=30, **options)
+    interrupt(monkeypatch, "error_from_residual", 31)
+    run = gradient_descent(start, data, n_steps=1000, **options)
+    assert run.status == "interrupted" and run.n_steps == 30
+    assert_all_close(run.weights, expected.weights, REORDERING)
+
+
+def test_momentum_reaches_wide_layers():
+    start, data = wide_start()
+    rate = 0.02 / np.linalg.norm(data.sigma_xx, 2)
+    run = gradient_descent(start, data, learning_rate=rate, n_steps=3, momentum=0.5)
+    weights, velocity = start, [0.0] * len(start)
+    for _ in range(3):
+        slopes = gradient(weights, data)
+        velocity = [0.5 * v - rate * g for v, g in zip(velocity, slopes, strict=True)]
+        weights = [w + v for w, v in zip(weights, velocity, strict=True)]
+    assert_all_close(run.weights, weights, REORDERING)
+
+
+def test_learning_time_is_when_descent_first_falls_below_the_threshold():
+    start, data = wide_start()
+    case = {"learning_rate": 0.05 / np.linalg.norm(data.sigma_xx, 2), "threshold": 30.0}
+    run = gradient_descent(start, data, n_steps=500, **case)
+    found = learning_time(start, data, max_steps=500, **case)
+    assert found == (run.n_steps, "threshold", run.n_steps, run.errors[-1])
+    early = learning_time(start, data, max_steps=int(found.time) - 1, **case)
+    assert early[:3] == (np.inf, "completed", found.time - 1) and early.error >= 30
+
+
+def test_learning_time_refuses_thresholds_below_the_least_error():
+    start, data = wide_start()
+    floor = networks.least_error(data)
+    with pytest.raises(ValueError, match=f"threshold must not be below {str(floor)[:6]}"):
+        learning_time(start, data, learning_rate=1e-3, threshold=0.9 * floor, max_steps=9)

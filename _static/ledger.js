@@ -1,0 +1,73 @@
+// Sort and filter the table of claims; without this script it is a plain table.
+document.addEventListener("DOMContentLoaded", () => {
+  const table = document.querySelector("table.ledger");
+  if (!table) return;
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+  const verdict = (row) => row.cells[4].textContent;
+
+  const choice = (label, values) => {
+    const select = document.createElement("select");
+    select.setAttribute("aria-label", label);
+    select.add(new Option(label, ""));
+    for (const value of new Set(values)) select.add(new Option(value, value));
+    return select;
+  };
+  const search = Object.assign(document.createElement("input"), {
+    type: "search",
+    placeholder: "filter: words of a statement, an id, a place",
+    size: 38,
+  });
+  search.setAttribute("aria-label", "filter");
+  const section = choice("every section", rows.map((row) => row.dataset.section));
+  const outcome = choice("every verdict", rows.map(verdict));
+  const count = document.createElement("output");
+  const controls = document.createElement("div");
+  controls.className = "ledger-filter";
+  controls.append(search, section, outcome, count);
+  table.before(controls);
+
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden =
+        !words.every((word) => text.includes(word)) ||
+        (section.value && row.dataset.section !== section.value) ||
+        (outcome.value && verdict(row) !== outcome.value);
+    }
+    count.value = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
+  };
+  controls.addEventListener("input", filter);
+
+  // A place sorts as in the paper, a number by size, anything else by its words.
+  const key = (row, i) => {
+    if (i === 0) return rows.indexOf(row);
+    const text = row.cells[i].textContent;
+    const number = parseFloat(text.replace(/^[≤≥] /, ""));
+    return i === 1 || Number.isNaN(number) ? text : number;
+  };
+  [...table.tHead.rows[0].cells].forEach((head, i) => {
+    const button = document.createElement("button");
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const up = head.ariaSort !== "ascending";
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const keyed = rows.map((row) => [key(row, i), row]);
+      keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0) * (up ? 1 : -1));
+      body.append(...keyed.map(([, row]) => row));
+    });
+  });
+
+  const unfold = () => {
+    const row = rows.find((candidate) => `#${candidate.id}` === location.hash);
+    if (!row) return;
+    row.querySelector("details").open = true;
+    row.scrollIntoView({ block: "center" });
+  };
+  addEventListener("hashchange", unfold);
+  filter();
+  unfold();
+});

@@ -1,0 +1,145 @@
+"""The tables of chapters/data are what tools/paper_scale.py computes."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import paper_scale  # noqa: E402
+
+from dlnlib.random_matrices import eigenvalue_mass_in_square, log_singular_value_cdf  # noqa: E402
+
+TABLES = ROOT / "chapters" / "data"
+# Other processors round differently: a value on the edge of two bins may change sides.
+MOVED = 2
+# Rounding, times a condition number of a hundred for factors, relative to ln s.
+ROUNDING = 1e-9
+
+
+def read(name, folder=TABLES):
+    """Return the commented parameters of a table and its rows."""
+    lines = (folder / f"{name}.csv").read_text("utf8").splitlines()
+    head = dict(line[2:].split(": ", 1) for line in lines if line.startswith("#"))
+    return head, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def column(rows, name, **where):
+    """Return one column of the rows where others have the given values."""
+    chosen = [r for r in rows if all(r[key] == str(value) for key, value in where.items())]
+    return np.array([float(row[name]) for row in chosen])
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    """The first realisations of the short products, computed again."""
+    first = range(paper_scale.N_FIRST)
+    return {n: [paper_scale.spectra(n_layers=n, realisation=i) for i in first] for n in (2, 6)}
+
+
+@pytest.mark.parametrize("name", ["singular_values", "eigenvalues", "realisations"])
+def test_tables_say_what_they_are(name):
+    head, _ = read(f"figure_6bc_{name}")
+    assert (head["size"], head["n_realisations"]) == ("1000", "500")
+    assert paper_scale.SIZE == 1000 and paper_scale.N_REALISATIONS == 500
+    assert head["rng"] == "default_rng([6, n_layers, realisation])"
+    assert head["versions"].startswith("dlnlib ") and "numpy " in head["versions"]
+
+
+@pytest.mark.parametrize("n_layers", [2, 6])
+def test_the_first_realisations_repeat(repeated, n_layers):
+    _, bins = read("figure_6bc_singular_values")
+    for variable in ("s", "ln_s"):
+        counts = column(bins, "count_2", n_layers=n_layers, variable=variable)
+        again = np.sum([result[variable] for result in repeated[n_layers]], axis=0)
+        assert abs(counts - again).sum() <= 2 * MOVED
+    _, plane = read("figure_6bc_eigenvalues")
+    counts = np.zeros((41, 21))
+    re, im = (np.round(10 * column(plane, x, n_layers=n_layers)).astype(int) for x in ("re", "im"))
+    counts[re + 20, im] = column(plane, "count_2", n_layers=n_layers)
+    again = np.sum([result["z"] for result in repeated[n_layers]], axis=0)
+    assert abs(counts - again).sum() <= 2 * MOVED
+    _, each = read("figure_6bc_realisations")
+    for name in paper_scale.NUMBERS:
+        kept = column(each, name, n_layers=n_layers)[: paper_scale.N_FIRST]
+        again = np.array([result[name] for result in repeated[n_layers]])
+        if name in ("in_origin_bin", "n_real"):
+            assert abs(kept - again).max() <= MOVED
+        else:
+            np.testing.assert_allclose(kept, again, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("n_layers", [2, 6, 101])
+def test_no_value_is_missing_from_a_table(n_layers):
+    _, bins = read("figure_6bc_singular_values")
+    for variable in ("s", "ln_s"):
+        where = {"n_layers": n_layers, "variable": variable}
+        assert column(bins, "count_500", **where).sum() == 500_000
+        assert column(bins, "count_2", **where).sum() == 2000
+        edges = paper_scale.bin_edges(n_layers)[variable]
+        np.testing.assert_allclose(column(bins, "low", **where), edges[:-1], rtol=1e-5, atol=1e-12)
+    _, plane = read("figure_6bc_eigenvalues")
+    counts, im = (column(plane, name, n_layers=n_layers) for name in ("count_500", "im"))
+    assert counts[im == 0].sum() + 2 * counts[im > 0].sum() == 500_000
+    _, each = read("figure_6bc_realisations")
+    np.testing.assert_array_equal(column(each, "realisation", n_layers=n_layers), np.arange(500))
+    in_origin_bin = column(plane, "count_500", n_layers=n_layers, re=0.0, im=0.0)
+    assert in_origin_bin == column(each, "in_origin_bin", n_layers=n_layers).sum()
+
+
+@pytest.mark.parametrize("n_layers, percent", [(2, 0), (6, 32), (101, 94)])
+def test_tables_follow_the_limiting_laws(n_layers, percent):
+    _, each = read("figure_6bc_realisations")
+    share = column(each, "in_origin_bin", n_layers=n_layers) / 1000
+    assert round(100 * share.mean()) == percent
+    # The laws are limits: at 1000 rows they are off by up to a standard deviation of one sample.
+    law = eigenvalue_mass_in_square(0.1, n_factors=n_layers - 1)
+    assert abs(share.mean() - law) < share.std()
+    _, bins = read("figure_6bc_singular_values")
+    counts, high = (
+        column(bins, name, n_layers=n_layers, variable="ln_s") for name in ("count_500", "high")
+    )
+    law = log_singular_value_cdf(high, n_factors=n_layers - 1)
+    np.testing.assert_allclose(np.cumsum(counts) / 500_000, law, atol=1 / 1000)
+
+
+def test_a_run_resumes_and_writes_the_same_tables(tmp_path, monkeypatch):
+    for name, value in {
+        "SIZE": 10,
+        "N_REALISATIONS": 3,
+        "ROOT": tmp_path,
+        "KEPT": tmp_path / "kept",
+        "TABLES": tmp_path / "tables",
+    }.items():
+        monkeypatch.setattr(paper_scale, name, value)
+    monkeypatch.setattr(sys, "argv", ["paper_scale.py", "figure_6bc"])
+    with joblib.parallel_config(backend="sequential"):
+        paper_scale.main()
+        written = {path: path.read_bytes() for path in (tmp_path / "tables").iterdir()}
+        kept = sorted((tmp_path / "kept" / "figure_6bc").iterdir())
+        assert (len(written), len(kept)) == (3, 9)
+        kept[0].unlink()
+        for path in written:
+            path.unlink()
+        times = {path: path.stat().st_mtime_ns for path in kept[1:]}
+        paper_scale.main()
+    assert {path: path.read_bytes() for path in written} == written
+    assert {path: path.stat().st_mtime_ns for path in kept[1:]} == times
+    _, each = read("figure_6bc_realisations", tmp_path / "tables")
+    assert len(each) == 9
+    assert (
+        column(each, "in_origin_bin", n_layers=2)[0] == paper_scale.spectra(2, 0)["in_origin_bin"]
+    )
+
+
+def test_unknown_tasks_are_refused(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["paper_scale.py", "figure_9"])
+    with pytest.raises(SystemExit, match="unknown task 'figure_9': choose from figure_6bc"):
+        paper_scale.main()
