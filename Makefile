@@ -36,7 +36,7 @@ bench: .venv/ready ## run the benchmarks
 ledger: .venv/ready ## measure the statements of the paper and print the ledger
 	$(BIN)/python -m dlnlib.claims --cache _build/claims
 
-paper: .venv/ready ## compute the tables of chapters/data: half an hour; resumes
+paper: .venv/ready ## compute the tables of chapters/data: two hours; resumes
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/paper_scale.py
 
 lint: .venv/ready ## check style, types, docstrings, spelling, workflows

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlnlib.correlations import Correlations, Modes
-from dlnlib.networks import as_weights, require_fit
+from dlnlib.networks import as_one_start, as_weights, require_fit
 
 __all__ = [
     "Pretraining",
@@ -348,10 +348,8 @@ def reduce_width(weights: Sequence[ArrayLike], correlations: Correlations) -> Re
     >>> [w.shape for w in reduce_width(start, data).weights]
     [(3, 3), (3, 3), (3, 3)]
     """
-    weights = as_weights(weights)
+    weights = as_one_start(weights)
     require_fit(weights, correlations)
-    if weights[0].ndim != 2:
-        raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
     return _reduced(weights, correlations, _reachable(weights, correlations))
 
 
@@ -548,7 +546,7 @@ def orthogonal_pretraining(
     the transpose. In the principal components :math:`\Sigma_l = Q \Lambda Q^T` of its inputs
 
     .. math:: W^l = R \operatorname{diag}(a)\, Q^T, \qquad
-              \Delta a_i = \eta\,\lambda_i\, a_i (1 - a_i^2), \qquad R^T R = 1 .
+              \Delta a_i = \rho\,\frac{\lambda_i}{\lambda_1}\, a_i (1 - a_i^2), \qquad R^T R = 1 .
 
     Parameters
     ----------
@@ -565,8 +563,8 @@ def orthogonal_pretraining(
     rng : int or numpy.random.Generator
         Seed or source of randomness.
     relative_rate : float, optional
-        Learning rate :math:`\eta` of an autoencoder times the largest eigenvalue of its input
-        correlation, below 1, where the solution ceases to be stable.
+        Learning rate of an autoencoder times the largest eigenvalue of its input correlation,
+        :math:`\rho`, below 1, where the solution ceases to be stable.
     max_steps : int, optional
         Most iterations to give to any autoencoder.
 

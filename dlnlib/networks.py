@@ -385,6 +385,14 @@ def as_weights(weights: Sequence[ArrayLike]) -> Weights:
     return arrays
 
 
+def as_one_start(weights: Sequence[ArrayLike]) -> Weights:
+    """Check a network that is not a batch of them."""
+    weights = as_weights(weights)
+    if weights[0].ndim != 2:
+        raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
+    return weights
+
+
 def require_fit(weights: Weights, correlations: Correlations) -> None:
     """Require that the network has the inputs and outputs of the data."""
     ends = (weights[-1].shape[-2], weights[0].shape[-1])

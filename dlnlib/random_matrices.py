@@ -116,7 +116,7 @@ def gaussian_factors(size: int, n_factors: int, *, rng: Rng) -> Iterator[Array]:
     >>> [a.shape for a in gaussian_factors(4, 2, rng=0)]
     [(4, 4), (4, 4)]
     """
-    size, n_factors = _count("size", size), _count("n_factors", n_factors)
+    size, n_factors = checked_count("size", size), checked_count("n_factors", n_factors)
     rng = np.random.default_rng(rng)
     return (rng.standard_normal((size, size)) / np.sqrt(size) for _ in range(n_factors))
 
@@ -162,7 +162,7 @@ def orthogonal_factors(
     >>> print(np.ptp(abs(z)) < 1e-12)
     True
     """
-    size, n_factors = _count("size", size), _count("n_factors", n_factors)
+    size, n_factors = checked_count("size", size), checked_count("n_factors", n_factors)
     if not (np.isfinite(gain) and gain > 0):
         raise ValueError(f"gain must be finite and positive, got {gain}")
     rng = np.random.default_rng(rng)
@@ -266,7 +266,7 @@ def gaussian_product(size: int, n_factors: int, *, rng: Rng) -> GradedProduct:
     >>> print(s[[0, -1]].round(1))
     [   0.6 -259.2]
     """
-    size, n_factors = _count("size", size), _count("n_factors", n_factors)
+    size, n_factors = checked_count("size", size), checked_count("n_factors", n_factors)
     rng = np.random.default_rng(rng)
     log_scales, T = np.zeros(size), np.eye(size)
     for _ in range(n_factors):
@@ -414,7 +414,7 @@ def fuss_catalan_edge(n_factors: int) -> float:
     >>> [round(fuss_catalan_edge(m), 6) for m in (1, 2, 100)]
     [4.0, 6.75, 273.186197]
     """
-    m = _count("n_factors", n_factors)
+    m = checked_count("n_factors", n_factors)
     return float((m + 1) * np.exp(m * np.log1p(1 / m)))
 
 
@@ -454,8 +454,8 @@ def fuss_catalan_density(x: ArrayLike, *, n_factors: int) -> Array:
     >>> print(fuss_catalan_density([1.0, 3.0, 5.0], n_factors=1).round(4))
     [0.2757 0.0919 0.    ]
     """
-    x = _not_negative("x", x)
-    m = _count("n_factors", n_factors)
+    x = checked_not_negative("x", x)
+    m = checked_count("n_factors", n_factors)
     positive = np.maximum(x, TINY)
     _, strength = _angle(np.log(positive), m)
     return np.where(x == 0, np.inf, strength / positive)[()]
@@ -495,8 +495,8 @@ def singular_value_density(s: ArrayLike, *, n_factors: int) -> Array:
     >>> print(singular_value_density([0.0, 1.0, 2.0], n_factors=1).round(4))
     [0.6366 0.5513 0.    ]
     """
-    s = _not_negative("s", s)
-    m = _count("n_factors", n_factors)
+    s = checked_not_negative("s", s)
+    m = checked_count("n_factors", n_factors)
     positive = np.maximum(s, TINY)
     _, strength = _angle(2 * np.log(positive), m)
     return np.where((s == 0) & (m > 1), np.inf, 2 * strength / positive)[()]
@@ -536,7 +536,7 @@ def log_singular_value_density(log_s: ArrayLike, *, n_factors: int) -> Array:
     >>> print(log_singular_value_density([-100.0, 0.0], n_factors=100).round(5))
     [0.00272 0.01523]
     """
-    _, strength = _angle(2 * _finite("log_s", log_s), _count("n_factors", n_factors))
+    _, strength = _angle(2 * checked_finite("log_s", log_s), checked_count("n_factors", n_factors))
     return (2 * strength)[()]
 
 
@@ -576,7 +576,7 @@ def log_singular_value_cdf(log_s: ArrayLike, *, n_factors: int) -> Array:
     >>> print(log_singular_value_cdf([-100.0, 0.0, 3.0], n_factors=100).round(3))
     [0.138 0.967 1.   ]
     """
-    log_s, m = _finite("log_s", log_s), _count("n_factors", n_factors)
+    log_s, m = checked_finite("log_s", log_s), checked_count("n_factors", n_factors)
     complement, strength = _angle(2 * log_s, m)
     return ((m + 1) * complement / np.pi + m * strength)[()]
 
@@ -615,8 +615,8 @@ def eigenvalue_density(z: ArrayLike, *, n_factors: int) -> Array:
     >>> print((np.pi * eigenvalue_density([0.5, 0.5j, 2.0], n_factors=2)).round(12))
     [1. 1. 0.]
     """
-    radius, m = np.abs(np.asarray(z)), _count("n_factors", n_factors)
-    radius = _finite("z", radius)
+    radius, m = np.abs(np.asarray(z)), checked_count("n_factors", n_factors)
+    radius = checked_finite("z", radius)
     with np.errstate(divide="ignore"):
         density = radius ** (2 / m - 2) / (np.pi * m)
     return np.where(radius <= 1, density, 0.0)[()]
@@ -654,7 +654,7 @@ def eigenvalue_mass_in_disc(radius: ArrayLike, *, n_factors: int) -> Array:
     >>> print(eigenvalue_mass_in_disc([0.01, 1.0], n_factors=2).round(12))
     [0.01 1.  ]
     """
-    radius, m = _not_negative("radius", radius), _count("n_factors", n_factors)
+    radius, m = checked_not_negative("radius", radius), checked_count("n_factors", n_factors)
     return (np.minimum(radius, 1.0) ** (2 / m))[()]
 
 
@@ -692,7 +692,7 @@ def eigenvalue_mass_in_square(side: ArrayLike, *, n_factors: int) -> Array:
     >>> print([eigenvalue_mass_in_square(0.1, n_factors=m).round(3) for m in (1, 5, 100)])
     [np.float64(0.003), np.float64(0.316), np.float64(0.944)]
     """
-    side, m = _not_negative("side", side), _count("n_factors", n_factors)
+    side, m = checked_not_negative("side", side), checked_count("n_factors", n_factors)
     half = np.minimum(side / 2, 1.0)
     # Beyond this angle the square reaches out of the unit disc.
     crossing = np.minimum(np.arccos(half), np.pi / 4)
@@ -795,21 +795,21 @@ def _split_angle(logit: Array, m: int) -> tuple[Array, Array, Array]:
 # Arguments
 
 
-def _count(name: str, value: int) -> int:
+def checked_count(name: str, value: int) -> int:
     if int(value) != value or value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value}")
     return int(value)
 
 
-def _finite(name: str, value: ArrayLike) -> Array:
+def checked_finite(name: str, value: ArrayLike) -> Array:
     array = np.asarray(value, dtype=np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array}")
     return array
 
 
-def _not_negative(name: str, value: ArrayLike) -> Array:
-    array = _finite(name, value)
+def checked_not_negative(name: str, value: ArrayLike) -> Array:
+    array = checked_finite(name, value)
     if np.any(array < 0):
         raise ValueError(f"{name} must not be negative, got {array}")
     return array

@@ -15,7 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import erf
 
-from dlnlib.random_matrices import GradedProduct, graded_product, log_singular_values
+from dlnlib.random_matrices import (
+    GradedProduct,
+    checked_count,
+    checked_finite,
+    checked_not_negative,
+    graded_product,
+    log_singular_values,
+)
 
 __all__ = [
     "JacobianMoments",
@@ -137,7 +144,7 @@ def variance_map(q: ArrayLike, *, gain: float, nonlinearity: Nonlinearity = "tan
     >>> print(variance_map([0.01, 1.0, 100.0], gain=1.0).round(6))
     [0.009805 0.394294 0.920537]
     """
-    q, gain = _not_negative("q", q), _gain(gain)
+    q, gain = checked_not_negative("q", q), _gain(gain)
     phi, _ = _pair(nonlinearity)
     return _variance_map(q, gain, phi)
 
@@ -179,7 +186,7 @@ def variance_map_derivative(
     >>> print(variance_map_derivative([0.0, 1.0], gain=1.1).round(6))
     [1.21     0.219975]
     """
-    q, gain = _not_negative("q", q), _gain(gain)
+    q, gain = checked_not_negative("q", q), _gain(gain)
     phi, slope = _pair(nonlinearity)
     # Close enough to zero for the limit, far enough for a function without phi(0) = 0.
     root = np.sqrt(np.maximum(q, 1e-24))[..., None]
@@ -221,7 +228,7 @@ def stretch_factor(q: ArrayLike, *, gain: float, nonlinearity: Nonlinearity = "t
     >>> print(stretch_factor([0.0, 1.0], gain=1.0).round(6))
     [1.       0.464403]
     """
-    q, gain = _not_negative("q", q), _gain(gain)
+    q, gain = checked_not_negative("q", q), _gain(gain)
     _, slope = _pair(nonlinearity)
     return (gain**2 * slope(np.sqrt(q)[..., None] * NODES) ** 2 @ WEIGHTS)[()]
 
@@ -334,7 +341,11 @@ def layer_variances(
     >>> print(layer_variances(4.0, 5, gain=1.0).round(4))
     [4.     0.6353 0.3137 0.2034 0.1491]
     """
-    q, gain, n_layers = _not_negative("q", q), _gain(gain), _count("n_layers", n_layers)
+    q, gain, n_layers = (
+        checked_not_negative("q", q),
+        _gain(gain),
+        checked_count("n_layers", n_layers),
+    )
     phi, _ = _pair(nonlinearity)
     variances = [q]
     with np.errstate(over="ignore"):
@@ -639,7 +650,7 @@ def jacobian_spectrum(
     >>> print(law.density.round(3), law.cdf.round(3))
     [0.166 0.319 0.503] [0.206 0.44  0.867]
     """
-    log_s = _finite("log_s", log_s)
+    log_s = checked_finite("log_s", log_s)
     n_gaussian = _check_network(q, n_layers, gain, ensemble)
     variances = layer_variances(q, n_layers - 1, gain=gain, nonlinearity=nonlinearity)
     case = variances, nonlinearity, 2 * (n_layers - 1) * np.log(gain), n_gaussian
@@ -854,7 +865,7 @@ def _check_network(q: float, n_layers: int, gain: float, ensemble: str) -> int:
     """Return the number of layers of Gaussian weights."""
     if np.ndim(q) != 0:
         raise ValueError(f"q must be one number, got shape {np.shape(q)}")
-    if _count("n_layers", n_layers) < 2:
+    if checked_count("n_layers", n_layers) < 2:
         raise ValueError(f"n_layers must be at least 2, got {n_layers}")
     if not _gain(gain) > 0:
         raise ValueError(f"gain must be positive, got {gain}")
@@ -896,28 +907,8 @@ def _gain(gain: float) -> float:
     return float(gain)
 
 
-def _count(name: str, value: int) -> int:
-    if int(value) != value or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value}")
-    return int(value)
-
-
-def _finite(name: str, value: ArrayLike) -> Array:
-    array = np.asarray(value, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {array}")
-    return array
-
-
-def _not_negative(name: str, value: ArrayLike) -> Array:
-    array = _finite(name, value)
-    if np.any(array < 0):
-        raise ValueError(f"{name} must not be negative, got {array}")
-    return array
-
-
 def _activities(x: ArrayLike) -> Array:
-    x = _finite("x", x)
+    x = checked_finite("x", x)
     if x.ndim < 1 or x.size == 0:
         raise ValueError(f"x must have shape (..., size), got shape {x.shape}")
     return x

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import dlnlib
 from dlnlib.correlations import Correlations
-from dlnlib.networks import Weights, as_weights, require_fit
+from dlnlib.networks import Weights, as_one_start, require_fit
 from dlnlib.training import (
     DIVERGED,
     Run,
@@ -119,7 +119,7 @@ def race(
     >>> print(result.learning_rate, result.status)
     0.3 ['given up' 'threshold' 'threshold' 'diverged']
     """
-    weights = _one_start(weights)
+    weights = as_one_start(weights)
     require_fit(weights, correlations)
     require_attainable(threshold, weights, correlations)
     reduction, data = narrow(weights, correlations)
@@ -194,7 +194,7 @@ def tanh_race(
     >>> print(race.learning_rate, race.learning_time)
     1.0 8.0
     """
-    weights = _one_start(weights)
+    weights = as_one_start(weights)
     zero_error = float(np.sum(np.square(y))) / 2
     descend = partial(tanh_gradient_descent, x=x, y=y)
     return _race(weights, descend, zero_error, learning_rates, threshold, max_steps, at_once)
@@ -266,13 +266,6 @@ def sweep(
         if store is not None:
             _save(store / name, record)
     return [found[name] for name in names]
-
-
-def _one_start(weights: Sequence[ArrayLike]) -> Weights:
-    weights = as_weights(weights)
-    if weights[0].ndim != 2:
-        raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
-    return weights
 
 
 def _race(

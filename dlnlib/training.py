@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
-from scipy.linalg.blas import dgemm
 
 from dlnlib import networks
 from dlnlib.correlations import Correlations, Modes
@@ -42,11 +38,8 @@ _NARROW = 64
 _SHORT = 100
 # Rows of factors that a wide layer holds: more cost more in every product, fewer in merging.
 _HELD = 80
-# Rows of a block so small that BLAS multiplies it by ten columns on one thread: its threads wait
-# for each other, and stand still where another process needs the core.
-_ROWS = 25
-# Entries from which on a matrix is worth the threads of our own.
-_LARGE = 2**18
+# Rows of a block that BLAS, where it has a kernel for small matrices, multiplies without packing.
+_ROWS = 100
 
 
 class Run(NamedTuple):
@@ -267,10 +260,8 @@ def learning_time(
     >>> print(found.time, found.status)
     23.0 threshold
     """
-    weights = networks.as_weights(weights)
+    weights = networks.as_one_start(weights)
     networks.require_fit(weights, correlations)
-    if weights[0].ndim != 2:
-        raise ValueError(f"weights must be one start without batch axes, got {weights[0].shape}")
     if np.ndim(learning_rate) != 0:
         raise ValueError(f"learning_rate must be one number, got {learning_rate!r}")
     _require_count("max_steps", max_steps, least=0)
@@ -602,16 +593,12 @@ def descend(
 
 
 class _Wide(NamedTuple):
-    """Hold layers as W + A^T B, with as many rows of A and B in use as were not yet merged.
-
-    Until the first merger the W are the caller's, and are only read.
-    """
+    """Hold layers as W + A^T B, with as many rows of A and B in use as were not yet merged."""
 
     weights: list[Array]
     A: Weights
     B: Weights
     used: list[int]
-    owned: list[bool]
 
 
 def _hold(weights: Weights) -> _Wide:
@@ -620,16 +607,15 @@ def _hold(weights: Weights) -> _Wide:
     A = tuple(np.empty((n_rows, len(w))) for w in weights)
     B = tuple(np.empty((n_rows, w.shape[1])) for w in weights)
     layers = [np.ascontiguousarray(w) for w in weights]
-    return _Wide(layers, A, B, [0] * len(weights), [False] * len(weights))
+    return _Wide(layers, A, B, [0] * len(weights))
 
 
 def _products_above(net: _Wide) -> list[Array]:
     """Return the transposed products of all layers, of all but the first, ..., of none."""
 
     def down(p: Array, i: int) -> Array:
-        return _transposed_times(net.weights[i], p) + _held_times(
-            net.B[i], net.A[i], p, net.used[i]
-        )
+        A, B = net.A[i][: net.used[i]], net.B[i][: net.used[i]]
+        return _transposed_times(net.weights[i], p) + B.T @ (A @ p)
 
     layers = reversed(range(len(net.weights)))
     return list(accumulate(layers, down, initial=np.eye(len(net.weights[-1]))))[::-1]
@@ -639,14 +625,10 @@ def _products_below(net: _Wide, drive: Array) -> list[Array]:
     """Return the transposed drive as it arrives at every layer from below."""
 
     def up(d: Array, i: int) -> Array:
-        return _times(net.weights[i], d) + _held_times(net.A[i], net.B[i], d, net.used[i])
+        A, B = net.A[i][: net.used[i]], net.B[i][: net.used[i]]
+        return _times(net.weights[i], d) + A.T @ (B @ d)
 
     return list(accumulate(range(len(net.weights) - 1), up, initial=drive.T))
-
-
-def _held_times(A: Array, B: Array, x: Array, used: int) -> Array | float:
-    """Return A^T B x for the rows in use."""
-    return _times(A[:used].T, _times(B[:used], x)) if used else 0.0
 
 
 def _step_wide(
@@ -665,70 +647,28 @@ def _step_wide(
 
 
 def _merge(net: _Wide) -> Weights:
-    """Multiply all factors out, in place where that is ours."""
+    """Multiply all factors out, into matrices of our own."""
     for i, (w, A, B) in enumerate(zip(net.weights, net.A, net.B, strict=True)):
-        rows, net.used[i] = net.used[i], 0
-        if rows:
-            # w.T is in Fortran order, so that BLAS adds to w itself.
-            sides = {"a": B[:rows].T, "b": A[:rows].T, "trans_b": True}
-            total = dgemm(1.0, beta=1.0, c=w.T, overwrite_c=net.owned[i], **sides)
-            net.weights[i], net.owned[i] = total.T, True
+        if rows := net.used[i]:
+            total = A[:rows].T @ B[:rows]
+            total += w
+            net.weights[i], net.used[i] = total, 0
     return tuple(net.weights)
 
 
 def _times(w: Array, x: Array) -> Array:
     """Return w x for few columns x."""
-
-    def part(rows: slice) -> Array:
-        return (_blocks(w[rows]) @ x).reshape(-1, x.shape[1])
-
-    return np.concatenate(_by_rows(w, part))
+    whole = len(w) // _ROWS * _ROWS
+    top = w[:whole].reshape(-1, _ROWS, w.shape[1]) @ x
+    return np.concatenate([top.reshape(whole, -1), w[whole:] @ x])
 
 
 def _transposed_times(w: Array, x: Array) -> Array:
     """Return w^T x for few columns x."""
-
-    def part(rows: slice) -> Array:
-        pieces = np.ascontiguousarray(_blocks(x[rows]).swapaxes(1, 2))
-        return (pieces @ _blocks(w[rows])).sum(axis=0)
-
-    return np.sum(_by_rows(w, part), axis=0).T
-
-
-def _blocks(rows: Array) -> Array:
-    """Return rows in blocks, or in one where they do not fill them."""
-    size = _ROWS if len(rows) % _ROWS == 0 else len(rows)
-    return rows.reshape(-1, size, rows.shape[1])
-
-
-def _by_rows(w: Array, function: Callable[[slice], Array]) -> list[Array]:
-    """Apply a function to some rows of a matrix after others, a large one's on all threads."""
-    n = _n_threads() if w.size >= _LARGE else 1
-    ends = [*(_ROWS * np.linspace(0, len(w) // _ROWS, n + 1).astype(int)), len(w)]
-    first, *others = (slice(low, high) for low, high in pairwise(ends) if low < high)
-    if n == 1:
-        return [function(rows) for rows in (first, *others)]
-    waiting = [_pool().submit(function, rows) for rows in others]
-    return [function(first), *(result.result() for result in waiting)]
-
-
-@cache
-def _n_threads() -> int:
-    """Return how many threads BLAS may use."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    n = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    limits = (os.environ.get(f"{name}_NUM_THREADS", "") for name in ("OMP", "OPENBLAS"))
-    return min(n, *(int(limit) if limit.isdigit() else n for limit in limits))
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_n_threads())
-
-
-if hasattr(os, "register_at_fork"):
-    # A forked process has none of the threads.
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    whole = len(w) // _ROWS * _ROWS
+    pieces = np.ascontiguousarray(x[:whole].reshape(-1, _ROWS, x.shape[1]).swapaxes(1, 2))
+    top = (pieces @ w[:whole].reshape(-1, _ROWS, w.shape[1])).sum(axis=0)
+    return top.T + w[whole:].T @ x[whole:]
 
 
 def _reduce_outputs(weights: Weights, targets: Array, modes: Modes | None) -> _Reduction:

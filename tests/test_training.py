@@ -628,11 +628,8 @@ def wide_start(seed=31):
     return tuple(weights), from_data(x, y)
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3])
 @pytest.mark.parametrize("n_steps", [0, 1, 25, 26, 27, 60])
-def test_held_factors_change_nothing(monkeypatch, n_threads, n_steps):
-    monkeypatch.setattr(training, "_n_threads", lambda: n_threads)
-    monkeypatch.setattr(training, "_LARGE", 1)
+def test_held_factors_change_nothing(n_steps):
     start, data = wide_start()
     assert training.is_wide(start) and training._hold(start).A[0].shape[0] == 26 * 3
     before = [w.copy() for w in start]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
@@ -15,7 +16,9 @@ from dlnlib.claims.ledger import (
     IDENTITY,
     NUMBER,
     QUALITATIVE,
+    SCALING,
     SLIP,
+    TABLES,
     Amendment,
     Check,
     Finding,
@@ -25,7 +28,7 @@ from dlnlib.claims.ledger import (
     claim,
     equal,
 )
-from dlnlib.claims.numerics import ROUNDING, Array, distance
+from dlnlib.claims.numerics import ROUNDING, Array, distance, exponent
 
 SEED = 1312
 
@@ -328,7 +331,7 @@ def figure_6a(start: str, n_layers: int) -> float:
     "to 1.3e4 on MNIST at 50 layers of 1000 units over those at 5, each at its best rate.",
     section="3",
     kind=QUALITATIVE,
-    label="section-3-2",
+    label="fig-6a",
 )
 def orthogonal_times() -> Check:
     ratio = figure_6a("orthogonal", 50) / figure_6a("orthogonal", 5)
@@ -342,11 +345,64 @@ def orthogonal_times() -> Check:
     "iterations to 1.3e4 at 5 layers of 1000 units, each at its best rate.",
     section="3",
     kind=QUALITATIVE,
-    label="section-3-2",
+    label="fig-6a",
 )
 def scaled_is_slower() -> Check:
     ratio = figure_6a("scaled", 5) / figure_6a("orthogonal", 5)
     return at_least(ratio, 1.5, "the reading: by half at least")
+
+
+@claim(
+    "fig-6a-grows",
+    "Fig. 6A left",
+    "From scaled random weights learning time grows with depth. Measured: mean of five seeds at "
+    "100 layers over that at 20, each at its best rate, from the table of `make paper`.",
+    section="3",
+    kind=QUALITATIVE,
+    label="fig-6a",
+)
+def scaled_grows() -> Check:
+    times = _table_6a("glorot_uniform", "learning_time")
+    return at_least(times[100].mean() / times[20].mean(), 1.5, "the reading: by half at least")
+
+
+@claim(
+    "fig-6a-flat",
+    "Fig. 6A left",
+    "From greedy pretraining and from orthogonal matrices it does not. Measured: exponent of mean "
+    "learning time against depth, 20 to 100 layers, the larger of both, from the same table.",
+    section="3",
+    kind=SCALING,
+    label="fig-6a",
+)
+def others_do_not_grow() -> Check:
+    exponents = []
+    for start in ("greedy", "orthogonal"):
+        times = _table_6a(start, "learning_time")
+        deep = [n for n in times if n >= 20]
+        exponents.append(exponent(deep, [times[n].mean() for n in deep]))
+    return at_most(max(exponents), 0.1, "the reading: hardly at all")
+
+
+@claim(
+    "fig-6a-rates",
+    "Fig. 6A middle",
+    "The best rate falls with depth from every start, fastest from scaled weights. Measured: its "
+    "exponent there less the steeper of the others', 20 to 100 layers, from the same table.",
+    section="3",
+    kind=SCALING,
+    label="fig-6a",
+)
+def best_rates_fall() -> Check:
+    found = {}
+    for start in ("glorot_uniform", "greedy", "orthogonal"):
+        rates = _table_6a(start, "learning_rate")
+        deep = [n for n in rates if n >= 20]
+        found[start] = exponent(deep, [np.exp(np.log(rates[n]).mean()) for n in deep])
+    scaled = found.pop("glorot_uniform")
+    falling = max(found.values()) < 0
+    reason = "the reading: clearly, and all of them fall"
+    return at_most(scaled - min(found.values()) if falling else np.inf, -0.3, reason)
 
 
 @claim(
@@ -356,7 +412,7 @@ def scaled_is_slower() -> Check:
     "layers of 1000 units learn at its best rate. Measured: their iterations to 1.3e4.",
     section="3",
     kind=QUALITATIVE,
-    label="section-3-2",
+    label="fig-6a",
 )
 def grid_for_scaled_weights() -> Finding:
     printed, lower = (
@@ -374,7 +430,7 @@ def grid_for_scaled_weights() -> Finding:
     "factor of 2 at 5 layers of 1000 units, the last matrix small and random. Measured: ratio.",
     section="3",
     kind=QUALITATIVE,
-    label="section-3-2",
+    label="fig-6a",
 )
 def red_on_green() -> Finding:
     sizes, alone = (784, *[1000] * 3, 10), figure_6a("orthogonal", 5)
@@ -491,6 +547,16 @@ def radial_law() -> Check:
 
 
 # ---- What these share
+
+
+def _table_6a(start: str, column: str) -> dict[int, Array]:
+    """Return a column of the table of Fig. 6A for every number of layers, one entry a seed."""
+    lines = (TABLES / "figure_6a.csv").read_text("utf8").splitlines()
+    found: dict[int, list[float]] = {}
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+        if row["start"] == start:
+            found.setdefault(int(row["n_layers"]), []).append(float(row[column]))
+    return {n: np.array(values) for n, values in found.items()}
 
 
 def _off_diagonal_share(M: Array) -> float:
