@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -261,10 +262,13 @@ def sweep(
     tasks = (delayed(_evaluate)(function, name, case) for name, case in open_cases.items())
     # Unordered: an interruption then keeps every result that had arrived.
     arriving = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
-    for name, record in tqdm(arriving, total=len(open_cases), disable=not progress):
-        found[name] = record
-        if store is not None:
-            _save(store / name, record)
+    with warnings.catch_warnings():
+        # A worker whose memory has grown by more than loky likes is replaced, its jobs redone.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        for name, record in tqdm(arriving, total=len(open_cases), disable=not progress):
+            found[name] = record
+            if store is not None:
+                _save(store / name, record)
     return [found[name] for name in names]
 
 

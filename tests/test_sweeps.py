@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 
@@ -160,6 +162,22 @@ def test_width_does_not_matter(width):
     wide = race(start, c, **grid)
     assert wide.learning_time == narrow.learning_time
     assert wide.learning_rate == narrow.learning_rate
+
+
+def test_a_worker_that_is_replaced_is_no_warning(monkeypatch):
+    # loky does so where the memory of a worker has grown, as that of a large network's will.
+    def parallel(**_):
+        def run(tasks):
+            for function, arguments, keywords in tasks:
+                message = "A worker stopped while some jobs were given to the executor."
+                warnings.warn(message, UserWarning, stacklevel=1)
+                yield function(*arguments, **keywords)
+
+        return run
+
+    monkeypatch.setattr(joblib, "Parallel", parallel)
+    found = sweep(learn, [{"n_layers": 3, "seed": seed} for seed in (0, 1)])
+    assert [record["case"]["seed"] for record in found] == [0, 1]
 
 
 @pytest.mark.parametrize("at_once", [None, 1])
