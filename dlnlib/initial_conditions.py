@@ -37,7 +37,12 @@ _LOST = 1e6
 
 
 def decoupled(
-    modes: Modes, layer_sizes: Sequence[int], *, u0: ArrayLike, rng: Rng
+    modes: Modes,
+    layer_sizes: Sequence[int],
+    *,
+    u0: ArrayLike,
+    rng: Rng,
+    untargeted: bool = False,
 ) -> tuple[Array, ...]:
     r"""Return a balanced start in which every mode evolves by itself.
 
@@ -57,6 +62,10 @@ def decoupled(
         strongest modes as the narrowest layer can carry; the rest start at zero.
     rng : int or numpy.random.Generator
         Seed or source of the random hidden bases.
+    untargeted : bool, optional
+        Whether hidden layers also carry the inputs for which there is no target, orthogonal
+        to all input modes of any strength, with the layer strength :math:`u_0^{1/(N_l-1)}`.
+        By default these are cut off at the first layer.
 
     Returns
     -------
@@ -67,11 +76,15 @@ def decoupled(
     ------
     ValueError
         If the sizes do not match the modes, `u0` is negative or not finite, or more
-        modes are to start above zero than the narrowest layer has units.
+        modes are to start above zero than the narrowest layer has units. With `untargeted`,
+        if `u0` is no scalar or a hidden layer has fewer units than there are inputs.
 
     Notes
     -----
-    Section 1.3 for three layers, below Eq. 13 for more.
+    Section 1.3 for three layers, below Eq. 13 for more. On white inputs `untargeted` changes
+    nothing: the error never correlates with those inputs. On others :math:`\Sigma^{11}` mixes
+    them with the modes, and a network that carries them can use them. It is how the networks
+    of Fig. 4 started, by the points that the authors drew.
 
     Examples
     --------
@@ -90,6 +103,8 @@ def decoupled(
             f"layer_sizes must begin with {ends[0]} inputs and end with {ends[1]} outputs "
             f"to match modes, got {sizes}"
         )
+    if untargeted:
+        return _fully_decoupled(modes, sizes, u0, np.random.default_rng(rng))
     u0 = _initial_strengths(u0, len(modes.s), min(sizes))
     rng = np.random.default_rng(rng)
     active = np.flatnonzero(u0)
@@ -98,6 +113,27 @@ def decoupled(
     bases += [modes.U[:, active]]
     layer_strengths = u0[active] ** (1 / (len(sizes) - 1))
     return tuple((up * layer_strengths) @ down.T for down, up in pairwise(bases))
+
+
+def _fully_decoupled(
+    modes: Modes, sizes: tuple[int, ...], u0: ArrayLike, rng: np.random.Generator
+) -> tuple[Array, ...]:
+    if np.ndim(u0) != 0:
+        raise ValueError(f"u0 must be a scalar to go with untargeted, got shape {np.shape(u0)}")
+    n_inputs = sizes[0]
+    if min(sizes[1:-1], default=n_inputs) < n_inputs:
+        raise ValueError(
+            f"layer_sizes must have hidden layers of {n_inputs} units or more, as many as inputs, "
+            f"to go with untargeted, got {sizes}"
+        )
+    targeted = modes.s > _RANK_TOLERANCE * modes.s.max(initial=0.0)
+    U, V = modes.U[:, targeted], modes.Vt[targeted].T
+    strength = _initial_strengths(u0, V.shape[1], n_inputs)[:1] ** (1 / (len(sizes) - 1))
+    rest = np.linalg.svd(V)[0][:, V.shape[1] :]
+    bases = [np.concatenate([V, rest], axis=1)]
+    bases += [haar_columns(size, n_inputs, rng) for size in sizes[1:-1]]
+    hidden = [strength * up @ down.T for down, up in pairwise(bases)]
+    return *hidden, strength * U @ bases[-1][:, : U.shape[1]].T
 
 
 def small_random(
@@ -646,6 +682,8 @@ def _reduced(
         correlations,
         sigma_xx=inputs.T @ correlations.sigma_xx @ inputs,
         sigma_yx=outputs.T @ correlations.sigma_yx @ inputs,
+        sum_x=None,
+        sum_y=None,
     )
     return Reduction(reduced, data, bases)
 

@@ -103,7 +103,10 @@ def error(weights: Sequence[ArrayLike], correlations: Correlations) -> Array:
     """
     weights = as_weights(weights)
     require_fit(weights, correlations)
-    return error_from_residual(product_of(weights), residual(weights, correlations), correlations)
+    drive = residual(weights, correlations)
+    return error_from_residual(
+        product_of(weights), drive, correlations.sigma_yx, correlations.trace_yy
+    )
 
 
 def least_error(correlations: Correlations, *, rank: int | None = None) -> float:
@@ -448,10 +451,9 @@ def residual(weights: Weights, correlations: Correlations) -> Array:
     return correlations.sigma_yx - product_of(weights) @ correlations.sigma_xx
 
 
-def error_from_residual(composite: Array, drive: Array, correlations: Correlations) -> Array:
+def error_from_residual(composite: Array, drive: Array, sigma_yx: Array, trace_yy: float) -> Array:
     """Return the half squared error, given the product of the weights and the residual."""
-    explained = np.einsum("...ij,...ij->...", composite, drive + correlations.sigma_yx)
-    return 0.5 * (correlations.trace_yy - explained)
+    return 0.5 * (trace_yy - np.einsum("...ij,...ij->...", composite, drive + sigma_yx))
 
 
 def backpropagate(weights: Weights, drive: Array) -> Weights:

@@ -1,7 +1,7 @@
 """The few drawings that chapters share; each takes the axes to draw on.
 
-Theory is drawn as lines, simulation as markers or thin traces, and every thing
-keeps its colour throughout the book.
+Theory is drawn as lines, simulation as markers or thin traces, what the authors drew as a
+pale band or open rings below both, and every thing keeps its colour throughout the book.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from numpy.typing import ArrayLike
 __all__ = [
     "LINEAR",
     "NEUTRAL",
+    "PRINTED",
     "TANH",
     "THEORY",
     "mode_image",
     "network_diagram",
+    "printed_curve",
+    "printed_points",
     "simulation",
     "theory",
     "use_style",
@@ -33,6 +36,8 @@ THEORY = "#D55E00"
 LINEAR = "#0072B2"
 TANH = "#009E73"
 NEUTRAL = "#595959"
+PRINTED = "#CC79A7"
+_FROM_PAPER = "read from the paper's drawing"
 
 
 def use_style() -> None:
@@ -96,6 +101,63 @@ def simulation(
     >>> plotting.simulation(plt.figure().gca(), [0, 1], [0, 1], color=plotting.TANH)
     """
     _curves(ax, x, y, label, {"color": LINEAR, "linewidth": 0.9, "zorder": 2}, line)
+
+
+def printed_points(
+    ax: Axes, x: ArrayLike, y: ArrayLike, *, label: str | None = _FROM_PAPER, **line: Any
+) -> None:
+    """Draw points of the paper's own figure as open rings below everything else.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x : array_like, shape (n,)
+        Abscissae.
+    y : array_like, shape (n,) or (n, n_sets)
+        What was read from the drawing.
+    label : str, optional
+        Legend entry, one for all; None for none.
+    **line : dict
+        Properties of the markers.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from dlnlib import plotting
+    >>> plotting.printed_points(plt.figure().gca(), [3, 5, 8], [7, 24, 68])
+    """
+    rings = {"color": PRINTED, "linestyle": "", "marker": "o", "markersize": 8, "zorder": 1.5}
+    rings |= {"markerfacecolor": "none", "markeredgewidth": 1.8}
+    _curves(ax, x, y, label, rings, line)
+
+
+def printed_curve(
+    ax: Axes, x: ArrayLike, y: ArrayLike, *, label: str | None = _FROM_PAPER, **line: Any
+) -> None:
+    """Draw a curve of the paper's own figure as a pale band below everything else.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x : array_like, shape (n,)
+        Abscissae.
+    y : array_like, shape (n,) or (n, n_curves)
+        What was read from the drawing.
+    label : str, optional
+        Legend entry, one for all; None for none.
+    **line : dict
+        Properties of the band, such as ``drawstyle="steps-mid"`` for a histogram.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from dlnlib import plotting
+    >>> plotting.printed_curve(plt.figure().gca(), [0, 1], [0, 1])
+    """
+    band = {"color": PRINTED, "linewidth": 5, "alpha": 0.45, "zorder": 1.5}
+    _curves(ax, x, y, label, band | {"solid_capstyle": "round"}, line)
 
 
 def mode_image(ax: Axes, vector: ArrayLike, *, title: str | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 import dlnlib
 from dlnlib.correlations import Correlations
@@ -22,6 +22,7 @@ from dlnlib.networks import Weights, as_one_start, require_fit
 from dlnlib.training import (
     DIVERGED,
     Run,
+    as_it_is,
     descend,
     is_wide,
     narrow,
@@ -63,14 +64,15 @@ def race(
     max_steps: int,
     at_once: int | None = None,
     patience: int | None = None,
+    dtype: DTypeLike = np.float64,
+    reduce: bool = True,
 ) -> Race:
     r"""Find the learning rate at which a network first reaches an error.
 
     .. math:: \min_\lambda\, \min \{ t : E_\lambda(t) < E^* \}.
 
     Rates race: one is given up when it has diverged or has run for as long as the best.
-    What is found is what the exhaustive grid would find. The network is run at the width
-    that its learning can reach, see `initial_conditions.reduce_width`.
+    What is found is what the exhaustive grid would find.
 
     Parameters
     ----------
@@ -123,18 +125,21 @@ def race(
     weights = as_one_start(weights)
     require_fit(weights, correlations)
     require_attainable(threshold, weights, correlations)
-    reduction, data = narrow(weights, correlations)
+    if reduce:
+        reduction, data = narrow(weights, correlations)
+    else:
+        reduction, data = as_it_is(weights, correlations), correlations
 
     def run(current: Weights, **options: Any) -> Run:
         # A race by itself is run to its end, and does not need the weights there.
         lift = None if current[0].ndim == 2 else (lambda final: final)
-        return descend(reduction._replace(weights=current, lift=lift), data, **options)
+        net = reduction._replace(weights=current, lift=lift)
+        return descend(net, data, dtype=dtype, **options)
 
     if at_once is None and is_wide(reduction.weights):
         at_once = 1
-    zero_error = data.trace_yy / 2
-    rates = learning_rates
-    return _race(reduction.weights, run, zero_error, rates, threshold, max_steps, at_once, patience)
+    start, zero_error = reduction.weights, data.trace_yy / 2
+    return _race(start, run, zero_error, learning_rates, threshold, max_steps, at_once, patience)
 
 
 def tanh_race(

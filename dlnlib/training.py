@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.integrate import solve_ivp
 
 from dlnlib import networks
@@ -131,6 +131,8 @@ def gradient_descent(
     modes: Modes | None = None,
     record_every: int = 1,
     momentum: ArrayLike = 0.0,
+    dtype: DTypeLike = np.float64,
+    reduce: bool = True,
 ) -> Run:
     r"""Train a linear network of any number of layers by full-batch gradient descent.
 
@@ -158,6 +160,12 @@ def gradient_descent(
     momentum : array_like, optional
         Fraction :math:`\beta` of every step that the next one repeats, from 0 to 1;
         broadcast over the batch of starts.
+    dtype : data-type, optional
+        Precision of the descent, ``numpy.float64`` or ``numpy.float32``. Where learning
+        amplifies rounding errors, the two show by how much.
+    reduce : bool, optional
+        Whether to look for coordinates in which the network is smaller. If not, it is stepped
+        at the widths that it has.
 
     Returns
     -------
@@ -171,9 +179,9 @@ def gradient_descent(
 
     Notes
     -----
-    Eqs. 1 and 13. The network is run in the coordinates that its learning can reach, which is
-    exact, where that saves more than it costs: outputs that outnumber the inputs and hidden
-    units together are rotated, and a single start is run at the width that
+    Eqs. 1 and 13. With `reduce`, the network is run in the coordinates that its learning can
+    reach, which is exact, where that saves more than it costs: outputs that outnumber the inputs
+    and hidden units together are rotated, and a single start is run at the width that
     `initial_conditions.reduce_width` finds. Wide layers hold their updates, of rank
     ``n_outputs``, as factors for some steps before these are multiplied out.
     Divergence (an error 10**6 times that of the start or of the zero network) and an
@@ -197,7 +205,10 @@ def gradient_descent(
     networks.require_modes_fit(weights, modes)
     if threshold is not None:
         require_attainable(threshold, weights, correlations)
-    reduction, data = narrow(weights, correlations, n_steps=n_steps, modes=modes)
+    if reduce:
+        reduction, data = narrow(weights, correlations, n_steps=n_steps, modes=modes)
+    else:
+        reduction, data = as_it_is(weights, correlations, modes), correlations
     return descend(
         reduction,
         data,
@@ -206,6 +217,7 @@ def gradient_descent(
         threshold=threshold,
         record_every=record_every,
         momentum=momentum,
+        dtype=dtype,
     )
 
 
@@ -531,7 +543,14 @@ def narrow(
             )
             return reduction, small.correlations
     reduction = _reduce_outputs(weights, correlations.sigma_yx, modes)
-    return reduction, replace(correlations, sigma_yx=reduction.targets)
+    return reduction, replace(correlations, sigma_yx=reduction.targets, sum_y=None)
+
+
+def as_it_is(
+    weights: Weights, correlations: Correlations, modes: Modes | None = None
+) -> _Reduction:
+    """Return the network at the widths that it has."""
+    return _Reduction(weights, correlations.sigma_yx, modes, lambda final: final)
 
 
 def _sees(small: Reduction, modes: Modes | None) -> bool:
@@ -559,14 +578,22 @@ def is_wide(weights: Weights) -> bool:
 
 
 def descend(
-    reduction: _Reduction, data: Correlations, *, momentum: ArrayLike = 0.0, **options: Any
+    reduction: _Reduction,
+    data: Correlations,
+    *,
+    momentum: ArrayLike = 0.0,
+    dtype: DTypeLike = np.float64,
+    **options: Any,
 ) -> Run:
     """Descend the error of a linear network, or of a batch of them, that was checked before."""
+    precision = _checked_precision(dtype)
     whitened = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
+    sigma_xx, sigma_yx = (m.astype(precision) for m in (data.sigma_xx, data.sigma_yx))
+    reduction = reduction._replace(weights=tuple(w.astype(precision) for w in reduction.weights))
 
     def measure(composite: Array) -> tuple[Array, Array]:
-        drive = data.sigma_yx - (composite if whitened else composite @ data.sigma_xx)
-        return drive, networks.error_from_residual(composite, drive, data)
+        drive = sigma_yx - (composite if whitened else composite @ sigma_xx)
+        return drive, networks.error_from_residual(composite, drive, sigma_yx, data.trace_yy)
 
     def evaluate(current: Weights) -> _State:
         composite = networks.product_of(current)
@@ -604,8 +631,8 @@ class _Wide(NamedTuple):
 def _hold(weights: Weights) -> _Wide:
     n_outputs = len(weights[-1])
     n_rows = max(1, _HELD // n_outputs) * n_outputs
-    A = tuple(np.empty((n_rows, len(w))) for w in weights)
-    B = tuple(np.empty((n_rows, w.shape[1])) for w in weights)
+    A = tuple(np.empty((n_rows, len(w)), dtype=w.dtype) for w in weights)
+    B = tuple(np.empty((n_rows, w.shape[1]), dtype=w.dtype) for w in weights)
     layers = [np.ascontiguousarray(w) for w in weights]
     return _Wide(layers, A, B, [0] * len(weights))
 
@@ -618,7 +645,8 @@ def _products_above(net: _Wide) -> list[Array]:
         return _transposed_times(net.weights[i], p) + B.T @ (A @ p)
 
     layers = reversed(range(len(net.weights)))
-    return list(accumulate(layers, down, initial=np.eye(len(net.weights[-1]))))[::-1]
+    outputs = np.eye(len(net.weights[-1]), dtype=net.weights[-1].dtype)
+    return list(accumulate(layers, down, initial=outputs))[::-1]
 
 
 def _products_below(net: _Wide, drive: Array) -> list[Array]:
@@ -725,9 +753,10 @@ def _descend(
 ) -> Run:
     """Step a batch of starts together until each has stopped."""
     current: Any = reduction.weights
-    batch = current[0][0].shape[:-2] if isinstance(current, _Wide) else current[0].shape[:-2]
-    rates = _checked_rates(learning_rate, batch)
-    kept = _checked_momentum(momentum, batch)
+    first = current.weights[0] if isinstance(current, _Wide) else current[0]
+    batch = first.shape[:-2]
+    rates = _checked_rates(learning_rate, batch).astype(first.dtype)
+    kept = _checked_momentum(momentum, batch).astype(first.dtype)
     _require_count("n_steps", n_steps, least=0)
     _require_count("record_every", record_every, least=1)
     if threshold is not None:
@@ -786,7 +815,7 @@ def _descend(
         status,
         taken,
         np.array(times, dtype=np.float64),
-        np.stack(errors),
+        np.stack(errors).astype(np.float64),
         None if reduction.modes is None else np.stack(strengths),
     )
 
@@ -823,6 +852,13 @@ def _checked_rates(learning_rate: ArrayLike, batch: tuple[int, ...]) -> Array:
     if not np.all(np.isfinite(rates) & (rates > 0)):
         raise ValueError(f"learning_rate must be finite and positive, got {learning_rate!r}")
     return _for_starts("learning_rate", rates, batch)
+
+
+def _checked_precision(dtype: DTypeLike) -> np.dtype[Any]:
+    precision = np.dtype(dtype)
+    if precision not in (np.float64, np.float32):
+        raise ValueError(f"dtype must be numpy.float64 or numpy.float32, got {dtype!r}")
+    return precision
 
 
 def _checked_momentum(momentum: ArrayLike, batch: tuple[int, ...]) -> Array:

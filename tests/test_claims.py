@@ -226,7 +226,12 @@ MUTATIONS = {
     ),
     "a tree that flips more often": (datasets, "hierarchical", flipping_more_often, "fig-3-flips"),
     "another tree": (datasets, "hierarchical_singular_values", times(1.001), "fig-3-tree"),
-    "centred pixels": (datasets, "mnist", lambda _: datasets.mnist_centered, "fig-4-floor-raw"),
+    "centred pixels": (
+        datasets,
+        "mnist",
+        lambda load: lambda: correlations.centred(load()),
+        "fig-4-floor-raw",
+    ),
     "a wrong end": (networks, "product", times(1.001), "sec-3-fixed-point"),
     "a task out of line": (initial_conditions, "greedy_pretraining", shuffled, "eq-18"),
     "larger variances": (random_matrices, "gaussian_factors", wider, "eq-19"),

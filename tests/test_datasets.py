@@ -20,13 +20,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dlnlib import datasets
-from dlnlib.correlations import from_data, modes
+from dlnlib.correlations import centred, from_data, modes
 from dlnlib.datasets import (
     fetch_mnist,
     hierarchical,
     hierarchical_singular_values,
     mnist,
-    mnist_centered,
     read_idx,
 )
 
@@ -171,11 +170,15 @@ def least_squares_floor(correlations):
     return (correlations.trace_yy - explained.sum()) / 2
 
 
+def mnist_centred():
+    return centred(mnist())
+
+
 def pixel_sums(correlations):
     return correlations.sigma_yx.sum(axis=0)
 
 
-@pytest.mark.parametrize("load", [mnist, mnist_centered])
+@pytest.mark.parametrize("load", [mnist, mnist_centred])
 def test_mnist_is_ten_digits_of_784_pixels(load):
     correlations = load()
     assert correlations.sigma_xx.shape == (784, 784)
@@ -219,18 +222,18 @@ def test_mnist_pixels_lie_between_zero_and_one():
     assert (correlations.sigma_xx >= 0).all()
 
 
-def test_mnist_centered_is_the_raw_moment_less_the_mean():
-    raw, centered = mnist(), mnist_centered()
+def test_mnist_centred_is_the_raw_moment_less_the_mean():
+    raw, centred = mnist(), mnist_centred()
     mean = pixel_sums(raw) / raw.n_examples
     counts = datasets._mnist_sums().label_counts
     np.testing.assert_allclose(
-        centered.sigma_xx,
+        centred.sigma_xx,
         raw.sigma_xx - raw.n_examples * np.outer(mean, mean),
         rtol=0,
         atol=ROUNDING * raw.sigma_xx.max(),
     )
     np.testing.assert_allclose(
-        centered.sigma_yx,
+        centred.sigma_yx,
         raw.sigma_yx - np.outer(counts, mean),
         rtol=0,
         atol=ROUNDING * raw.sigma_yx.max(),
@@ -238,19 +241,19 @@ def test_mnist_centered_is_the_raw_moment_less_the_mean():
 
 
 @pytest.mark.parametrize(
-    ("load", "floor", "half_digit"), [(mnist, 9.86e3, 5), (mnist_centered, 1.21e4, 50)]
+    ("load", "floor", "half_digit"), [(mnist, 9.86e3, 5), (mnist_centred, 1.21e4, 50)]
 )
 def test_mnist_least_squares_floor(load, floor, half_digit):
     assert least_squares_floor(load()) == pytest.approx(floor, abs=half_digit)
 
 
-def test_mnist_centered_has_nine_modes():
+def test_mnist_centred_has_nine_modes():
     # One-hot digits sum to one, so centred correlations sum to zero over digits.
-    s = modes(mnist_centered()).s
+    s = modes(mnist_centred()).s
     assert s[8] > 1000 and s[9] < ROUNDING * s[0]
 
 
-@pytest.mark.parametrize("load", [mnist, mnist_centered])
+@pytest.mark.parametrize("load", [mnist, mnist_centred])
 def test_mnist_cannot_be_spoiled_by_a_caller(load):
     before = load()
     expected = before.sigma_xx.copy()

@@ -286,7 +286,7 @@ GRID = np.logspace(-4, -7, 20)
 @cache
 def figure_4(centred: bool = False) -> dict[int, sweeps.Race]:
     """Race the 20 rates of Fig. 4 on MNIST at the depths whose races claims need."""
-    data = datasets.mnist_centered() if centred else datasets.mnist()
+    data = correlations.centred(datasets.mnist()) if centred else datasets.mnist()
     m = correlations.modes(data)
     u0 = np.where(m.s > 1e-6 * m.s[0], 1e-3, 0.0)
     races = {}
@@ -337,7 +337,9 @@ def floor_raw() -> Check:
     label="fig-4",
 )
 def floor_centred() -> Check:
-    return equal(_floor(datasets.mnist_centered()), 1.21e4, Tolerance(50, "three digits"))
+    return equal(
+        _floor(correlations.centred(datasets.mnist())), 1.21e4, Tolerance(50, "three digits")
+    )
 
 
 @claim(
@@ -352,7 +354,7 @@ def floor_centred() -> Check:
 def nearly_complete() -> Finding:
     raw, centred = (
         (25_000 - 1.3e4) / (25_000 - _floor(data))
-        for data in (datasets.mnist(), datasets.mnist_centered())
+        for data in (datasets.mnist(), correlations.centred(datasets.mnist()))
     )
     condition = Amendment("with each pixel centred", at_least(centred, 0.9, "the reading"))
     return Finding(at_least(raw, 0.9, "the reading"), condition=condition)

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 __all__ = [
     "CLAIMS",
+    "FIGURE",
     "IDENTITY",
     "NUMBER",
     "QUALITATIVE",
@@ -43,8 +44,8 @@ __all__ = [
 ]
 
 IDENTITY, NUMBER, SCALING = "exact identity", "numerical value", "scaling law"
-QUALITATIVE, SLIP = "qualitative", "slip"
-KINDS = (IDENTITY, NUMBER, SCALING, QUALITATIVE, SLIP)
+QUALITATIVE, SLIP, FIGURE = "qualitative", "slip", "figure"
+KINDS = (IDENTITY, NUMBER, SCALING, QUALITATIVE, SLIP, FIGURE)
 
 CONFIRMED, CONDITIONAL = "confirmed", "confirmed with a condition"
 CORRECTED, NOT_CONFIRMED = "corrected", "not confirmed"
@@ -52,6 +53,7 @@ VERDICTS = (CONFIRMED, CONDITIONAL, CORRECTED, NOT_CONFIRMED)
 
 RECORD = "claims.json"
 TABLES = Path(__file__).parents[2] / "chapters" / "data"
+PRINTED = TABLES / "printed"
 
 
 class Tolerance(NamedTuple):
@@ -140,7 +142,8 @@ class Claim(NamedTuple):
     statement : str
         What is claimed, in the reading that is tested.
     kind : str
-        Exact identity, numerical value, scaling law, qualitative, or slip.
+        Exact identity, numerical value, scaling law, qualitative, slip, or figure: what the
+        authors drew, read from their drawing.
     label : str
         Label of its place in the book.
     equations : tuple of int
@@ -206,7 +209,7 @@ def claim(
     section : str
         Section or appendix of the paper.
     kind : str
-        One of ``IDENTITY``, ``NUMBER``, ``SCALING``, ``QUALITATIVE``, ``SLIP``.
+        One of ``IDENTITY``, ``NUMBER``, ``SCALING``, ``QUALITATIVE``, ``SLIP``, ``FIGURE``.
     label : str, optional
         Label of its place in the book; by default `name`.
     equations : iterable of int, optional
@@ -474,7 +477,7 @@ def fingerprint() -> str:
     versions = (platform.python_version(), np.__version__, scipy.__version__)
     digest = hashlib.sha256(repr(versions).encode())
     library = Path(__file__).parents[1]
-    sources = [*library.rglob("*.py"), *library.glob("data/*.npz"), *TABLES.glob("*.csv")]
+    sources = [*library.rglob("*.py"), *library.glob("data/*.npz"), *TABLES.rglob("*.csv")]
     for path in sorted(sources):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)} ".encode() + content)

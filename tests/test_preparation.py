@@ -1,0 +1,263 @@
+"""Tests of what is done to inputs by their moments: centring, whitening, Krylov spaces."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlnlib.correlations import Correlations, centred, from_data, krylov, modes, whitened
+from dlnlib.datasets import mnist, read_idx
+from dlnlib.initial_conditions import decoupled, reduce_width, small_random
+from dlnlib.networks import least_error, product
+from dlnlib.training import gradient_descent
+
+# Rounding of a few hundred operations.
+ROUNDING = 1e-12
+GRID = np.logspace(-4, -7, 20)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal((40, 6)) @ rng.standard_normal((6, 6)) + [1, 2, 3, 4, 5, 6]
+    y = x @ rng.standard_normal((6, 3)) + rng.standard_normal((40, 3))
+    return x, y
+
+
+@pytest.fixture(scope="module")
+def authors():
+    return whitened(centred(mnist()), epsilon=0.01)
+
+
+def assert_same_moments(found, expected, atol=1e-9):
+    for name in ("sigma_xx", "sigma_yx", "trace_yy", "sum_x", "sum_y"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=atol)
+
+
+# Centring
+
+
+def test_centring_moments_is_centring_examples(examples):
+    x, y = examples
+    assert_same_moments(centred(from_data(x, y)), from_data(x - x.mean(axis=0), y))
+
+
+def test_centring_twice_changes_nothing(examples):
+    once = centred(from_data(*examples))
+    assert_same_moments(centred(once), once, atol=0)
+
+
+def test_centring_needs_the_sums():
+    bare = Correlations(np.eye(2), np.eye(2), 2.0, 2)
+    with pytest.raises(ValueError, match="got none for sum_x and sum_y"):
+        centred(bare)
+    with pytest.raises(ValueError, match="got none for sum_y"):
+        centred(replace(bare, sum_x=np.zeros(2)))
+
+
+@pytest.mark.parametrize("bad", [np.zeros(3), np.array([0.0, np.nan]), np.zeros((2, 1))])
+@pytest.mark.parametrize("name", ["sum_x", "sum_y"])
+def test_sums_must_fit(name, bad):
+    with pytest.raises(ValueError, match=rf"{name} must be a finite vector of shape \(2,\)"):
+        Correlations(np.eye(2), np.eye(2), 2.0, 2, **{name: bad})
+
+
+# Whitening
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1e-6, 0.01, 3.0])
+def test_whitening_moments_is_whitening_examples(examples, epsilon):
+    x, y = examples
+    variances, Q = np.linalg.eigh(x.T @ x / len(x))
+    root = Q @ np.diag((variances + epsilon) ** -0.5) @ Q.T
+    found = whitened(from_data(x, y), epsilon=epsilon)
+    assert_same_moments(found, from_data(x @ root, y))
+    if epsilon == 0:
+        np.testing.assert_allclose(found.sigma_xx, len(x) * np.eye(6), atol=1e-9)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.01])
+def test_whitening_of_singular_inputs_is_that_of_their_span(examples, epsilon):
+    x, y = examples
+    rng = np.random.default_rng(3)
+    into = np.linalg.qr(rng.standard_normal((9, 6)))[0]
+    # A pixel that is a thousand times fainter than the rest is no rounding error.
+    x = x * [1, 1, 1, 1, 1, 1e-3]
+    small, large = (whitened(from_data(z, y), epsilon=epsilon) for z in (x, x @ into.T))
+    np.testing.assert_allclose(large.sigma_xx, into @ small.sigma_xx @ into.T, atol=1e-5)
+    np.testing.assert_allclose(large.sigma_yx, small.sigma_yx @ into.T, atol=1e-5)
+    assert least_error(large) == pytest.approx(least_error(from_data(x, y)), rel=1e-6)
+
+
+def test_rank_keeps_the_strongest_components(examples):
+    x, y = examples
+    found = whitened(from_data(x, y), rank=2)
+    axes = np.linalg.eigh(x.T @ x)[1][:, -2:]
+    np.testing.assert_allclose(found.sigma_xx, len(x) * axes @ axes.T, atol=1e-9)
+
+
+def test_the_two_usual_whitenings_learn_alike(examples):
+    x, y = examples
+    variances, Q = np.linalg.eigh(x.T @ x / len(x))
+    pca = from_data(x @ Q / np.sqrt(variances + 0.01), y)
+    zca = whitened(from_data(x, y), epsilon=0.01)
+    start = small_random((6, 5, 3), scale=0.1, rng=1)
+    turned = (start[0] @ Q, start[1])
+    options = dict(learning_rate=1e-4, n_steps=200)
+    runs = [
+        gradient_descent(w, c, modes=modes(c), **options) for w, c in ((start, zca), (turned, pca))
+    ]
+    np.testing.assert_allclose(runs[0].errors, runs[1].errors, rtol=1e-10)
+    np.testing.assert_allclose(
+        np.abs(runs[0].mode_strengths), np.abs(runs[1].mode_strengths), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("epsilon", [-1e-3, np.nan, np.inf])
+def test_epsilon_must_be_finite_and_not_negative(epsilon):
+    with pytest.raises(ValueError, match=f"epsilon must be finite and not negative, got {epsilon}"):
+        whitened(mnist(), epsilon=epsilon)
+
+
+@pytest.mark.parametrize("rank", [0, 3, 1.5])
+def test_rank_must_be_a_whole_number_of_inputs(rank):
+    with pytest.raises(ValueError, match=f"rank must be a whole number from 1 to 2, got {rank}"):
+        whitened(Correlations(np.eye(2), np.eye(2), 2.0, 2), rank=rank)
+
+
+def test_moments_that_no_inputs_have_are_not_whitened():
+    impossible = Correlations(np.diag([1.0, -0.1]), np.eye(2), 2.0, 2)
+    with pytest.raises(ValueError, match=r"sigma_xx must be positive semidefinite .* from -0\.05"):
+        whitened(impossible, epsilon=0.01)
+
+
+@pytest.mark.skipif("DLNLIB_MNIST" not in os.environ, reason="needs DLNLIB_MNIST, the raw images")
+def test_the_authors_inputs_are_those_of_the_images(authors):
+    folder = Path(os.environ["DLNLIB_MNIST"])
+    x = read_idx(folder / "train-images-idx3-ubyte.gz")[:50_000].reshape(50_000, 784) / 255
+    y = np.eye(10)[read_idx(folder / "train-labels-idx1-ubyte.gz")[:50_000]]
+    x -= x.mean(axis=0)
+    variances, Q = np.linalg.eigh(x.T @ x / 50_000)
+    x = x @ (Q / np.sqrt(np.maximum(variances, 0) + 0.01) @ Q.T)
+    np.testing.assert_allclose(authors.sigma_xx, x.T @ x, atol=1e-5)
+    np.testing.assert_allclose(authors.sigma_yx, y.T @ x, atol=1e-5)
+
+
+# Krylov spaces
+
+
+def test_krylov_space_that_is_invariant_is_exact(examples):
+    data = whitened(from_data(*examples), epsilon=0.5)
+    whole = krylov(data, n_blocks=6)
+    assert whole.sigma_xx.shape == (6, 6)
+    np.testing.assert_allclose(
+        np.linalg.eigvalsh(whole.sigma_xx), np.linalg.eigvalsh(data.sigma_xx), atol=1e-9
+    )
+    assert least_error(whole) == pytest.approx(least_error(data), rel=ROUNDING)
+
+
+def test_krylov_basis_is_block_tridiagonal_and_begins_with_the_modes(authors):
+    space = krylov(authors, n_blocks=4)
+    np.testing.assert_allclose(
+        np.linalg.svd(space.sigma_yx[:, :9], compute_uv=False)[:9], modes(authors).s[:9]
+    )
+    assert np.abs(space.sigma_yx[:, 9:]).max() < 1e-6
+    assert np.abs(space.sigma_xx[:9, 18:]).max() < 1e-6 < np.abs(space.sigma_xx[:9, 9:18]).max()
+
+
+@pytest.mark.parametrize(
+    ("n_layers", "n_steps", "n_blocks", "accuracy"), [(3, 6, 6, 1e-13), (5, 23, 8, 1e-10)]
+)
+def test_few_blocks_learn_like_all_pixels_at_the_paper_s_width(
+    authors, n_layers, n_steps, n_blocks, accuracy
+):
+    courses = []
+    for data, width in ((authors, 1000), (krylov(authors, n_blocks=n_blocks), None)):
+        n_inputs = len(data.sigma_xx)
+        sizes = (n_inputs, *[width or n_inputs] * (n_layers - 2), 10)
+        start = decoupled(modes(data), sizes, u0=1e-3, rng=1, untargeted=True)
+        run = gradient_descent(start, data, learning_rate=GRID[0], n_steps=n_steps, reduce=False)
+        assert [w.shape[0] for w in run.weights] == list(sizes[1:])
+        courses.append(run.errors)
+    np.testing.assert_allclose(courses[1], courses[0], rtol=accuracy)
+
+
+@pytest.mark.parametrize("n_blocks", [0, -1, 1.5])
+def test_number_of_blocks_is_a_whole_number(n_blocks):
+    data = Correlations(np.eye(2), np.eye(2), 2.0, 2)
+    with pytest.raises(ValueError, match=f"n_blocks must be a whole number .* got {n_blocks}"):
+        krylov(data, n_blocks=n_blocks)
+
+
+def test_krylov_space_needs_a_mode():
+    with pytest.raises(ValueError, match="correlations must have modes"):
+        krylov(Correlations(np.eye(2), np.zeros((1, 2)), 2.0, 2), n_blocks=2)
+
+
+# The start that carries all inputs
+
+
+def test_inputs_without_a_target_start_with_the_same_layer_strength(examples):
+    data = from_data(*examples)
+    start = decoupled(modes(data), (6, 8, 7, 3), u0=1e-3, rng=2, untargeted=True)
+    for w in start[:2]:
+        np.testing.assert_allclose(np.linalg.svd(w, compute_uv=False)[:6], 0.1)
+    few = decoupled(modes(data), (6, 8, 7, 3), u0=1e-3, rng=2)
+    np.testing.assert_allclose(product(start), product(few), atol=1e-15)
+
+
+def test_inputs_without_a_target_matter_only_if_inputs_are_not_white(examples):
+    colour = whitened(from_data(*examples), epsilon=0.5)
+    for data, differ in ((replace(colour, sigma_xx=30 * np.eye(6)), False), (colour, True)):
+        runs = [
+            gradient_descent(
+                decoupled(modes(data), (6, 8, 3), u0=0.1, rng=2, untargeted=carried),
+                data,
+                learning_rate=1e-4,
+                n_steps=300,
+            )
+            for carried in (False, True)
+        ]
+        gap = np.abs(runs[0].errors / runs[1].errors - 1).max()
+        assert (gap > 1e-3) == differ and (gap > 1e-10) == differ
+
+
+def test_carrying_all_inputs_needs_room_and_one_strength():
+    m = modes(Correlations(np.eye(4), np.eye(2, 4), 2.0, 2))
+    with pytest.raises(ValueError, match=r"hidden layers of 4 units or more.*got \(4, 3, 2\)"):
+        decoupled(m, (4, 3, 2), u0=0.1, rng=0, untargeted=True)
+    with pytest.raises(ValueError, match=r"u0 must be a scalar .* got shape \(2,\)"):
+        decoupled(m, (4, 4, 2), u0=[0.1, 0.1], rng=0, untargeted=True)
+
+
+# Precision and width of a descent
+
+
+def test_width_is_that_of_the_start_unless_it_is_reduced(examples):
+    data = from_data(*examples)
+    start = decoupled(modes(data), (6, 100, 100, 3), u0=1e-3, rng=2)
+    assert reduce_width(start, data).weights[1].shape == (3, 3)
+    options = dict(learning_rate=1e-5, n_steps=150)
+    wide, narrow = (gradient_descent(start, data, reduce=r, **options) for r in (False, True))
+    np.testing.assert_allclose(wide.errors, narrow.errors, rtol=ROUNDING)
+
+
+def test_single_precision_rounds_more(examples):
+    data = whitened(from_data(*examples), epsilon=0.5)
+    start = small_random((6, 5, 3), scale=0.1, rng=1)
+    options = dict(learning_rate=1e-4, n_steps=50)
+    double = gradient_descent(start, data, **options)
+    single = gradient_descent(start, data, dtype=np.float32, **options)
+    assert single.weights[0].dtype == np.float32 and single.errors.dtype == np.float64
+    gap = np.abs(single.errors / double.errors - 1).max()
+    assert 1e-9 < gap < 1e-4
+
+
+def test_precision_is_single_or_double():
+    data = Correlations(np.eye(2), np.eye(2), 2.0, 2)
+    with pytest.raises(ValueError, match=r"dtype must be numpy\.float64 or numpy\.float32"):
+        gradient_descent([np.eye(2)], data, learning_rate=0.1, n_steps=1, dtype=np.float16)
