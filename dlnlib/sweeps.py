@@ -22,7 +22,6 @@ from dlnlib.networks import Weights, as_one_start, require_fit
 from dlnlib.training import (
     DIVERGED,
     Run,
-    as_it_is,
     descend,
     is_wide,
     narrow,
@@ -92,6 +91,11 @@ def race(
     patience : int, optional
         Rates that may lose one after the other, each smaller than the best, before those
         smaller still are given up untried. By default all are tried.
+    dtype : data-type, optional
+        Precision of the descent, ``numpy.float64`` or ``numpy.float32``.
+    reduce : bool, optional
+        Whether to run the network at the width that its learning can reach, see
+        `initial_conditions.reduce_width`. If not, it is stepped at the widths that it has.
 
     Returns
     -------
@@ -125,10 +129,7 @@ def race(
     weights = as_one_start(weights)
     require_fit(weights, correlations)
     require_attainable(threshold, weights, correlations)
-    if reduce:
-        reduction, data = narrow(weights, correlations)
-    else:
-        reduction, data = as_it_is(weights, correlations), correlations
+    reduction, data = narrow(weights, correlations, reduce=reduce)
 
     def run(current: Weights, **options: Any) -> Run:
         # A race by itself is run to its end, and does not need the weights there.

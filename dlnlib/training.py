@@ -205,10 +205,7 @@ def gradient_descent(
     networks.require_modes_fit(weights, modes)
     if threshold is not None:
         require_attainable(threshold, weights, correlations)
-    if reduce:
-        reduction, data = narrow(weights, correlations, n_steps=n_steps, modes=modes)
-    else:
-        reduction, data = as_it_is(weights, correlations, modes), correlations
+    reduction, data = narrow(weights, correlations, n_steps=n_steps, modes=modes, reduce=reduce)
     return descend(
         reduction,
         data,
@@ -529,8 +526,11 @@ def narrow(
     *,
     n_steps: float = np.inf,
     modes: Modes | None = None,
+    reduce: bool = True,
 ) -> tuple[_Reduction, Correlations]:
     """Return the smallest network that is worth its finding for some steps, and its data."""
+    if not reduce:
+        return _Reduction(weights, correlations.sigma_yx, modes, lambda final: final), correlations
     widest = max((len(w) for w in weights[:-1]), default=0)
     if weights[0].ndim == 2 and n_steps >= _SHORT and widest > _NARROW:
         small = halved_width(weights, correlations)
@@ -544,13 +544,6 @@ def narrow(
             return reduction, small.correlations
     reduction = _reduce_outputs(weights, correlations.sigma_yx, modes)
     return reduction, replace(correlations, sigma_yx=reduction.targets, sum_y=None)
-
-
-def as_it_is(
-    weights: Weights, correlations: Correlations, modes: Modes | None = None
-) -> _Reduction:
-    """Return the network at the widths that it has."""
-    return _Reduction(weights, correlations.sigma_yx, modes, lambda final: final)
 
 
 def _sees(small: Reduction, modes: Modes | None) -> bool:
