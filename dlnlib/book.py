@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def table(path: str | os.PathLike[str]) -> NDArray[Any]:
     Returns
     -------
     ndarray, shape (n_rows,)
-        The rows, with the columns by name; whole numbers as integers, other words as text.
+        The rows, with the columns by name: integers, else floats, else text.
 
     Raises
     ------
@@ -40,4 +41,21 @@ def table(path: str | os.PathLike[str]) -> NDArray[Any]:
     array([ 7.5, 24. ])
     """
     lines = [line for line in Path(path).read_text("utf8").splitlines() if line[:1] != "#"]
-    return np.atleast_1d(np.genfromtxt(lines, delimiter=",", names=True, dtype=None))
+    names, *rows = csv.reader(lines)
+    if any(len(row) != len(names) for row in rows):
+        short = next(row for row in rows if len(row) != len(names))
+        raise ValueError(f"path must hold rows of {len(names)} columns, {names}, got {short}")
+    columns = [_column(words) for words in zip(*rows, strict=True)]
+    found = np.empty(len(rows), dtype=[(n, c.dtype) for n, c in zip(names, columns, strict=True)])
+    for name, column in zip(names, columns, strict=True):
+        found[name] = column
+    return found
+
+
+def _column(words: tuple[str, ...]) -> NDArray[Any]:
+    for kind in (np.int64, np.float64):
+        try:
+            return np.array(words).astype(kind)
+        except ValueError:
+            continue
+    return np.array(words)
