@@ -154,12 +154,12 @@ def test_slower_rates_are_given_up():
     assert result.n_steps.max() < result.learning_time + 32
 
 
-@pytest.mark.parametrize("width", [3, 200])
-def test_width_does_not_matter(width):
+@pytest.mark.parametrize(("width", "reduce"), [(3, True), (200, True), (200, False)])
+def test_width_does_not_matter(width, reduce):
     start, c = easy(4, width)
     grid = dict(learning_rates=np.logspace(-2, -4, 6), threshold=0.05 * c.trace_yy, max_steps=500)
     narrow = race(easy(4, 5)[0], c, **grid)
-    wide = race(start, c, **grid)
+    wide = race(start, c, reduce=reduce, **grid)
     assert wide.learning_time == narrow.learning_time
     assert wide.learning_rate == narrow.learning_rate
 
@@ -229,6 +229,15 @@ def test_an_impatient_race_gives_up_smaller_rates_untried(patience, at_once):
     step = 20 if at_once is None else at_once
     assert winner + patience <= tried.max() < winner + patience + step
     assert np.all(result.status[tried.max() + 1 :] == "given up")
+
+
+def test_rates_that_tie_do_not_lose():
+    # Rates of 0.6 to 0.5 all need three steps, 0.45 needs more.
+    c = Correlations(np.eye(1), [[1.0]], 1.0, 1)
+    grid = dict(learning_rates=[0.6, 0.55, 0.5, 0.45, 0.4], threshold=0.01, max_steps=20)
+    result = race((np.zeros((1, 1)),), c, patience=1, at_once=1, **grid)
+    assert list(result.status) == ["threshold"] * 3 + ["given up"] * 2
+    assert list(result.n_steps) == [3, 3, 3, 3, 0] and result.learning_rate == 0.6
 
 
 def test_patience_waits_for_a_winner():

@@ -12,9 +12,12 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares
 
 from dlnlib import correlations, datasets, exact, initial_conditions, networks, training
+from dlnlib.book import table
 from dlnlib.claims.ledger import (
+    FIGURE,
     IDENTITY,
     NUMBER,
+    PRINTED,
     QUALITATIVE,
     SCALING,
     SLIP,
@@ -371,7 +374,7 @@ def stable_manifold() -> Check:
     "fig-2-saddle",
     "Fig. 2",
     "The origin is a saddle that is left along a = b and approached along a = -b, both at the "
-    "rate s/τ. Measured: curvature along the former, in units of s.",
+    "rate s/τ. Measured: the worst misfit of both curvatures, in units of s, and of the direction.",
     section="1.3",
     kind=IDENTITY,
     label="fig-2",
@@ -379,7 +382,68 @@ def stable_manifold() -> Check:
 def saddle() -> Check:
     values, vectors = np.linalg.eigh(hessian(chain([0.0, 0.0]), diagonal_data([1.5])))
     alignment = abs(vectors[:, 0].sum()) / np.sqrt(2)
-    return equal(values[0] / values[1] * alignment, -1, DIFFERENCES)
+    found = np.array([values[0] / 1.5, values[1] / 1.5, alignment])
+    return equal(np.abs(found - [-1, 1, 1]).max(), 0, DIFFERENCES)
+
+
+VERTEX = Tolerance(
+    0.002, "half a step of the drawing grid in both coordinates, 0.0013, and 0.05 % of scale"
+)
+
+
+@claim(
+    "fig-2-first",
+    "Fig. 2",
+    "The first drawn trajectory is explicit Euler from (0.1, 0.1) with the step 0.1. Measured: "
+    "the largest distance of a drawn vertex from the nearest step.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-2",
+)
+def first_trajectory() -> Check:
+    return equal(_from_steps(_drawn_trajectory(1), _euler((0.1, 0.1), 0.1, 200)), 0, VERTEX)
+
+
+@claim(
+    "fig-2-second",
+    "Fig. 2",
+    "The second drawn trajectory is explicit Euler from (1.5, -1.35) with the step 0.1. "
+    "Measured: the largest distance of a drawn vertex from the nearest step.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-2",
+)
+def second_trajectory() -> Check:
+    return equal(_from_steps(_drawn_trajectory(2), _euler(SECOND, 0.1, 200)), 0, VERTEX)
+
+
+@claim(
+    "fig-2-end",
+    "Fig. 2",
+    "The second drawn trajectory ends where those steps do. Measured: a² - b² over its last four "
+    "vertices, against that of Euler's limit.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-2",
+)
+def end_of_second_trajectory() -> Check:
+    limit = _imbalance(_euler(SECOND, 0.1, 400))[-1]
+    return equal(_imbalance(_drawn_trajectory(2)[-4:]).mean(), limit, IMBALANCE)
+
+
+@claim(
+    "fig-2-drift",
+    "Fig. 2",
+    "The drawn trajectories keep a² - b². Measured on the drawing: its change along the second.",
+    section="1.3",
+    kind=SLIP,
+    label="fig-2",
+)
+def drift_of_second_trajectory() -> Finding:
+    drawn, fine = _imbalance(_drawn_trajectory(2)), _imbalance(_euler(SECOND, 0.001, 20_000))
+    text = "with steps of 0.001 in place of 0.1, from the same start, it is kept"
+    right = Amendment(text, equal(fine[0] - fine[-1], 0, IMBALANCE))
+    return Finding(equal(drawn[0] - drawn[-4:].mean(), 0, IMBALANCE), correction=right)
 
 
 @claim(
@@ -641,6 +705,102 @@ def flip_probability() -> Check:
     return equal(np.mean(y[0] != y[1]), 0.18, Tolerance(3 * np.sqrt(0.18 * 0.82e-6), "three s.e."))
 
 
+# ---- Figure 3, as drawn
+
+
+@claim(
+    "fig-3-left-u0",
+    "Fig. 3 left",
+    "The seven drawn analytic curves are Eq. 12 from u0 = 1e-6. Measured: u0 of the common fit, "
+    "in 1e-6.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-3-left",
+)
+def drawn_initial_strength() -> Check:
+    grid = "half a step of the drawing grid on the weakest curve, 0.6 %, and 0.03 % of scale"
+    return equal(_drawn_sigmoids()[7], 1, Tolerance(0.01, grid))
+
+
+@claim(
+    "fig-3-left-tau",
+    "Fig. 3 left",
+    "The seven drawn analytic curves are Eq. 12 with τ = 1/λ = 2000. Measured: τ of the common "
+    "fit.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-3-left",
+)
+def drawn_time_constant() -> Check:
+    grid = "half a step of the drawing grid on the weakest curve, 0.04 %, and 0.03 % of scale"
+    return equal(1000 * _drawn_sigmoids()[8], 2000, Tolerance(1.4, grid))
+
+
+@claim(
+    "fig-3-left-runs",
+    "Fig. 3 left and right",
+    "The drawn single runs are ordinary among the drawn hundred. Measured: the largest distance "
+    "of 14 half-learning times from the mean delay of their mode, in its standard deviations.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-3-left",
+)
+def drawn_single_runs() -> Check:
+    s, worst = _drawn_sigmoids()[:7], 0.0
+    half = exact.half_learning_time(1e-6, s=s, tau=2000.0)
+    for name in ("linear", "tanh"):
+        time = training.crossing_time(np.arange(1301), _drawn_strengths(name), s / 2)
+        hundred = _drawn_delays(name)[SHOWN]
+        worst = max(worst, np.abs((time / half - 1 - hundred["mean"]) / hundred["sd"]).max())
+    return at_most(worst, 3, "three standard deviations")
+
+
+@claim(
+    "fig-3-right-u0",
+    "Fig. 3 right",
+    "The drawn linear networks start from mode strengths u0 = 1e-6. Measured: the mean strength "
+    "that grows, N2σ²/2, in 1e-6, at the s.d. of weights whose delays by the matrix form of "
+    "Eq. 12 are nearest to the 32 drawn ones.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-1-3-authors",
+)
+def drawn_weights() -> Finding:
+    sd = _nearest_weights()
+    errors = Tolerance(
+        0.05, "twice the standard error, from starts and trees; set knowing other draws"
+    )
+    text = "if u0 is the root mean square of the strength a·b at the start, √N2 σ²"
+    rms = Amendment(text, equal(1e6 * np.sqrt(32) * sd**2, 1, errors))
+    return Finding(equal(1e6 * 16 * sd**2, 1, errors), condition=rms)
+
+
+@claim(
+    "fig-3-right-linear",
+    "Fig. 3 right",
+    "Weights of s.d. 4.2e-4 reproduce the drawn delays of linear networks. Measured: root mean "
+    "square over 32 modes of the difference of mean delays, 100 starts.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-1-3-authors",
+)
+def drawn_linear_delays() -> Check:
+    return _against_drawn("linear", _linear_at_drawn_weights())
+
+
+@claim(
+    "fig-3-right-tanh",
+    "Fig. 3 right",
+    "The same weights reproduce the drawn delays of tanh networks with linear outputs. Measured: "
+    "root mean square over 32 modes of the difference of mean delays, 40 starts.",
+    section="1.3",
+    kind=FIGURE,
+    label="fig-1-3-authors",
+)
+def drawn_tanh_delays() -> Check:
+    return _against_drawn("tanh", _tanh_at_drawn_weights())
+
+
 # ---- Appendix A: unbalanced starts
 
 C0, THETA = 0.3, 1.7
@@ -768,6 +928,116 @@ def every_start() -> Check:
 
 
 # ---- What these share
+
+SECOND = (1.5, -1.35)
+IMBALANCE = Tolerance(0.004, "0.001 in each of a and b, near (1.08, 0.93)")
+
+
+def _drawn_trajectory(number: int) -> Array:
+    rows = table(PRINTED / "fig2.csv")
+    rows = rows[rows["kind"] == f"trajectory {number}"]
+    return np.array([rows["a"], rows["b"]]).T
+
+
+def _euler(start: tuple[float, float], step: float, n_steps: int) -> Array:
+    path = [np.array(start)]
+    for _ in range(n_steps):
+        path.append(path[-1] + step * (1 - path[-1].prod()) * path[-1][::-1])
+    return np.array(path)
+
+
+def _imbalance(path: Array) -> Array:
+    return np.asarray(path[:, 0] ** 2 - path[:, 1] ** 2)
+
+
+def _from_steps(vertices: Array, steps: Array) -> float:
+    apart = np.linalg.norm(vertices[:, None] - steps, axis=2)
+    return float(apart.min(axis=1).max())
+
+
+def _drawn_strengths(curve: str) -> Array:
+    rows = table(PRINTED / "fig3_left.csv")
+    rows = rows[rows["curve"] == curve]
+    lines = [rows[rows["mode"] == i + 1] for i in SHOWN]
+    return np.array([np.interp(np.arange(1, 1302), r["epoch"], r["strength"]) for r in lines]).T
+
+
+def _drawn_delays(curve: str) -> Any:
+    rows = table(PRINTED / "fig3_right.csv")
+    return rows[rows["curve"] == curve]
+
+
+@cache
+def _drawn_sigmoids() -> Array:
+    """Fit Eq. 12 to the seven drawn curves: singular values, u0 in 1e-6, tau in 1000."""
+    u, t = _drawn_strengths("analytic"), np.arange(1301)[:, None]
+
+    def misfit(z: Array) -> Array:
+        found = exact.mode_strength(t, s=z[:7], u0=1e-6 * z[7], tau=1000 * z[8])
+        return np.ravel(found - u)
+
+    return np.asarray(least_squares(misfit, [*u[-1], 1.0, 2.0]).x)
+
+
+@cache
+def _matched_tree() -> tuple[Array, Array, correlations.Modes]:
+    """Draw a tree and stretch its spectrum to the seven drawn singular values."""
+    x, y = datasets.hierarchical(rng=SEED)
+    U, s, Vt = correlations.modes(correlations.from_data(x, y))
+    stretch = np.interp(np.arange(32), SHOWN, _drawn_sigmoids()[:7] / s[SHOWN])
+    y = (U * (s * stretch) @ Vt).T
+    return x, y, correlations.modes(correlations.from_data(x, y))
+
+
+def _nearest_weights() -> float:
+    """Return the s.d. of weights at which the matrix form of Eq. 12 is nearest to the drawing."""
+    s, tau, scan = _matched_tree()[2].s, 2000.0, np.array([3.5, 4.0, 4.2, 4.3, 5.0]) * 1e-4
+    sums = np.random.default_rng(SEED).standard_normal((2, 100, 32, 32)).sum(axis=0)
+    inverse = np.linalg.inv(sums.swapaxes(1, 2) @ sums / 4)
+    half = exact.half_learning_time(1e-6, s=s, tau=tau)
+    times, squares = np.linspace(1, 1800, 120), []
+    for sd in scan:
+        strengths = []
+        for t in times:
+            f, g = np.sqrt(s / np.expm1(2 * s * t / tau)), np.sqrt(s / -np.expm1(-2 * s * t / tau))
+            bracket = np.linalg.inv(np.eye(32) + f[:, None] * inverse / sd**2 * f)
+            strengths.append(g**2 * np.diagonal(bracket, axis1=1, axis2=2))
+        late = training.crossing_time(times, np.array(strengths), s / 2).mean(axis=0)
+        late = (late + np.log(s / (128 * sd**2)) / 4) / half - 1
+        squares.append(np.mean((late - _drawn_delays("linear")["mean"]) ** 2))
+    square, slope_, _ = np.polyfit(np.log(scan), squares, 2)
+    return float(np.exp(-slope_ / square / 2))
+
+
+def _linear_at_drawn_weights() -> Array:
+    s = _matched_tree()[2].s
+    data, rng = diagonal_data(s), np.random.default_rng(SEED)
+    start = initial_conditions.small_random((32, 32, 32), scale=4.2e-4, rng=rng, n_starts=100)
+    descent: dict[str, Any] = {"n_steps": 2200, "modes": correlations.modes(data)}
+    run = training.gradient_descent(start, data, learning_rate=0.5e-3, **descent)
+    return _half_learned(run, s)
+
+
+def _tanh_at_drawn_weights() -> Array:
+    x, y, m = _matched_tree()
+    rng = np.random.default_rng(SEED + 1)
+    start = initial_conditions.small_random((32, 32, 1000), scale=4.2e-4, rng=rng, n_starts=40)
+    descent: dict[str, Any] = {"n_steps": 3000, "modes": m}
+    run = training.tanh_gradient_descent(start, x, y, learning_rate=0.5e-3, **descent)
+    return _half_learned(run, m.s)
+
+
+def _against_drawn(curve: str, times: Array) -> Check:
+    drawn = _drawn_delays(curve)
+    late = times / exact.half_learning_time(1e-6, s=_matched_tree()[2].s, tau=2000.0) - 1
+    chance = np.sqrt(np.mean(drawn["sd"] ** 2 / 100 + late.var(axis=0) / len(late)))
+    reason = (
+        "twice the standard error of both means, as 25 of 32 singular values are not known; "
+        "set knowing that other trees gave 0.9 to 1.8 times"
+    )
+    off = np.sqrt(np.mean((late.mean(axis=0) - drawn["mean"]) ** 2))
+    return equal(off, 0, Tolerance(2 * float(chance), reason))
+
 
 FOUR = np.array([4.0, 3.0, 2.0, 1.0])
 
