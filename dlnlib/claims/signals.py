@@ -10,11 +10,15 @@ from scipy.optimize import brentq
 
 from dlnlib import random_matrices as rm
 from dlnlib import signal_propagation as sp
+from dlnlib.book import table
 from dlnlib.claims.ledger import (
+    FIGURE,
     IDENTITY,
     NUMBER,
+    PRINTED,
     QUALITATIVE,
     SCALING,
+    SLIP,
     Amendment,
     Check,
     Finding,
@@ -129,35 +133,66 @@ def settles() -> Check:
 
 
 @claim(
+    "fig-7-factors",
+    "Fig. 7",
+    "The drawn Jacobian holds 99 weight matrices and the slopes of layers 2 to 100, "
+    "dφ(x¹⁰⁰)/dφ(x¹). Measured: largest distance of distribution functions, drawn histograms "
+    "against the limit of infinite width, mean over the 15 panels.",
+    section="4",
+    kind=FIGURE,
+    label="fig-7",
+)
+def drawn_jacobian() -> Check:
+    return equal(_distance_from_drawn(1), 0, _SAMPLING)
+
+
+@claim(
+    "fig-7-slopes",
+    "Fig. 7",
+    "Drawn are the singular values of the Jacobian of Eq. 22, with the slopes of layers 1 to 99. "
+    "Measured as for fig-7-factors.",
+    section="4",
+    kind=SLIP,
+    label="fig-7",
+)
+def drawn_slopes() -> Finding:
+    text = "slopes of layers 2 to 100: the input layer's is left out, and the last one's is in"
+    drawn = equal(_distance_from_drawn(1), 0, _SAMPLING)
+    return Finding(equal(_distance_from_drawn(0), 0, _SAMPLING), correction=Amendment(text, drawn))
+
+
+@claim(
     "fig-7-below",
     "Fig. 7",
     "Below the critical gain all singular values of a deep network are extremely small. Reading: "
-    "below 0.01 after 100 layers, at g = 0.9 and 0.95 from variance 0.2, the most favourable.",
+    "the largest that is drawn for g = 0.9 and 0.95 is below 0.01.",
     section="4",
     kind=QUALITATIVE,
     label="fig-7",
 )
 def vanishing_gradients() -> Check:
-    return at_most(max(_log_spectrum(g, 0.2)[0] for g in (0.9, 0.95)), np.log(0.01), "ln 0.01")
+    largest = [_drawn(g, q)[0][-1] for g in (0.9, 0.95) for q in (0.2, 1.0, 4.0)]
+    return at_most(max(largest), 0.01, "the reading")
 
 
 @claim(
     "fig-7-critical",
     "Fig. 7",
-    "At it a share of order one of them stays of order one, even from variance 4. Reading: one in "
-    "twenty is above a tenth after 100 layers.",
+    "At it a share of order one of them is of order one after 100 layers, even from variance 4. "
+    "Reading: of those drawn one in twenty is above a tenth, a judgement (none is above 0.21).",
     section="4",
     kind=QUALITATIVE,
     label="fig-7",
 )
 def isometry_at_the_edge() -> Check:
-    return at_least(np.mean(_log_spectrum(1.0, 4.0) > np.log(0.1)), 0.05, "the reading")
+    edges, cdf = _drawn(1.0, 4.0)
+    return at_least(1 - np.interp(0.1, edges, cdf), 0.05, "the reading")
 
 
 @claim(
     "fig-7-critical-depth",
     "Fig. 7",
-    "They do so at any depth. Measured: exponent of the root mean square singular value of wide "
+    "They stay so at any depth. Measured: exponent of the root mean square singular value of wide "
     "networks at g = 1 against depth, 100 to 1000 layers, from variance 1.",
     section="4",
     kind=SCALING,
@@ -166,11 +201,12 @@ def isometry_at_the_edge() -> Check:
 def isometry_and_depth() -> Finding:
     n = np.array([100, 300, 1000])
     means = [sp.jacobian_moments(q=1.0, n_layers=int(k), gain=1.0).mean for k in n]
-    at_a_hundred = np.mean(_log_spectrum(1.0, 4.0) > np.log(0.1))
-    text = "at the figure's 100 layers, as above; with depth they shrink as the root of 1/N_l"
+    found = exponent(n, np.sqrt(means))
+    root = Tolerance(0.05, "corrections of relative order ln N_l / N_l")
+    text = "where a slow power of depth counts as order one: they shrink as the root of 1/N_l"
     return Finding(
-        equal(exponent(n, np.sqrt(means)), 0, Tolerance(0.1, "the reading")),
-        condition=Amendment(text, at_least(at_a_hundred, 0.05, "the reading")),
+        equal(found, 0, Tolerance(0.1, "the reading")),
+        condition=Amendment(text, equal(found, -0.5, root)),
     )
 
 
@@ -241,6 +277,22 @@ def fixed_point() -> Check:
 @claim(
     "fig-8-left",
     "Fig. 8 left",
+    "The curve is Eq. 48 at g = 1. Measured: its largest distance from the map, over what the "
+    "drawing leaves open, half a step in either direction.",
+    section="G",
+    kind=FIGURE,
+    label="fig-8",
+)
+def drawn_map() -> Check:
+    drawn = table(PRINTED / "fig8_left.csv")
+    off = np.abs(sp.variance_map(drawn["q_in"], gain=1.0) - drawn["q_out"])
+    slope = sp.variance_map_derivative(drawn["q_in"], gain=1.0)
+    return equal((off / (0.002 + 0.005 * slope)).max(), 0, Tolerance(1, "the drawing's grid"))
+
+
+@claim(
+    "fig-8-diagonal",
+    "Fig. 8 left",
     "At g = 1 the map lies below the diagonal everywhere and touches it at zero. Measured: the "
     "largest q'/q for q from 1e-6 to 100.",
     section="G",
@@ -257,17 +309,75 @@ def map_at_the_critical_gain() -> Check:
 @claim(
     "fig-8-right",
     "Fig. 8 right",
+    "The curve is the fixed point of Eq. 49. Measured: its largest distance from it, over what the "
+    "drawing leaves open, half a step in either direction.",
+    section="G",
+    kind=FIGURE,
+    label="fig-8",
+)
+def drawn_levels() -> Check:
+    drawn = table(PRINTED / "fig8_right.csv")
+    curve = drawn[drawn["kind"] == "theory"]
+    low, middle, high = (
+        np.array([sp.fixed_point(max(g, 0.0)) for g in curve["g"] + shift])
+        for shift in (-0.004, 0.0, 0.004)
+    )
+    allowed = 0.005 + np.maximum(high - middle, middle - low)
+    off = np.abs(middle - curve["q"]) / allowed
+    return equal(off.max(), 0, Tolerance(1, "the drawing's grid"))
+
+
+@claim(
+    "fig-8-dots",
+    "Fig. 8 right",
+    "Dots at g = 1.1 to 1.8 are networks of 30 layers and 1000 units. Measured: the largest "
+    "distance from the iterated map, mean of the last five layers from variance 0.01, less half a "
+    "step of the drawing, in standard deviations of twenty inputs to a network of ours.",
+    section="G",
+    kind=FIGURE,
+    label="fig-8",
+)
+def drawn_networks() -> Check:
+    gains, drawn = _dots(1.1)
+    expected = np.array([_after_thirty(0.01, g) for g in gains])
+    off = np.maximum(np.abs(drawn - expected) - 0.005, 0)
+    reason = "one network in a thousand is as far off, and there are eight"
+    return equal((off / _scatter(tuple(gains))).max(), 0, Tolerance(3.3, reason))
+
+
+@claim(
+    "fig-8-start",
+    "Fig. 8 right",
+    "The dots at g = 1 and 1.1 fit networks that start from a variance of 0.01, which is not "
+    "stated. Measured: the larger distance of the two from the map, 30 layers from there.",
+    section="G",
+    kind=FIGURE,
+    label="fig-8",
+)
+def drawn_start() -> Check:
+    gains, drawn = _dots(1.0)
+    off = [q - _after_thirty(0.01, g) for g, q in zip(gains[:2], drawn[:2], strict=True)]
+    return equal(np.abs(off).max(), 0, Tolerance(0.005, "half a step of the drawing"))
+
+
+@claim(
+    "fig-8-settled",
+    "Fig. 8 right",
     "Networks of 30 layers and 1000 units settle at the level of Eq. 49. Measured: mean variance "
-    "of the last five layers over it, the worst of five gains from 1.1 to 2.",
+    "of the last five layers over it, the worst of seven gains from 1.02 to 2.",
     section="G",
     kind=QUALITATIVE,
     label="fig-8",
 )
-def simulated_levels() -> Check:
-    gains = (1.1, 1.25, 1.5, 1.75, 2.0)
-    ratios = [_variances(g, 30)[-5:].mean() / sp.fixed_point(g) for g in gains]
-    worst = max(ratios, key=lambda r: abs(r - 1))
-    return equal(worst, 1, Tolerance(0.05, "fluctuation of 1000 units"))
+def simulated_levels() -> Finding:
+    near, away = (1.02, 1.05), (1.1, 1.25, 1.5, 1.75, 2.0)
+    units = Tolerance(0.05, "fluctuation of 1000 units")
+    text = "from g = 1.1 on; nearer to the critical gain 30 layers are too few"
+    worst = [
+        max((_variances(g, 30)[-5:].mean() / sp.fixed_point(g) for g in gains), key=_from_one)
+        for gains in (near + away, away)
+    ]
+    return Finding(equal(worst[0], 1, units), condition=Amendment(text, equal(worst[1], 1, units)))
 
 
 # ---- What these share
@@ -293,6 +403,58 @@ def _variances(gain: float, n_layers: int = 30, q: float = 4.0) -> Array:
     """Return the variance of every layer of a sampled network."""
     layers = sp.propagate(_input(q), _weights()[: n_layers - 1], gain=gain)
     return np.mean(layers**2, axis=1)
+
+
+# Ours differ by 0.011 (the table of Section 4.1); set with that, and the 0.013 drawn, known.
+_SAMPLING = Tolerance(0.022, "twice what a network of ours of 1000 units is from the limit")
+
+
+@cache
+def _drawn(gain: float, q: float) -> tuple[Array, Array]:
+    """Return the edges of a histogram of Fig. 7, and the share of singular values below each."""
+    rows = table(PRINTED / "fig7.csv")
+    rows = rows[(rows["g"] == gain) & (rows["q"] == q)]
+    share = np.cumsum(rows["count"]) / rows["count"].sum()
+    return np.r_[rows["edge_low"][0], rows["edge_high"]], np.r_[0, share]
+
+
+@cache
+def _distance_from_drawn(n_skipped: int) -> float:
+    """Return the mean Kolmogorov-Smirnov distance of Fig. 7 from a limit with slopes left out.
+
+    What is left out are the slopes of so many first layers; as many more follow at the end.
+    """
+    apart = []
+    for g in (0.9, 0.95, 1.0, 1.05, 1.1):
+        for q in (0.2, 1.0, 4.0):
+            edges, share = _drawn(g, q)
+            start = sp.layer_variances(q, n_skipped + 1, gain=g)[-1]
+            inside = edges > 0
+            law = sp.jacobian_spectrum(np.log(edges[inside]), q=start, n_layers=DEEP, gain=g)
+            apart.append(np.abs(law.cdf - share[inside]).max())
+    return float(np.mean(apart))
+
+
+def _dots(lowest: float) -> tuple[Array, Array]:
+    """Return gains, and variances in sampled networks, of Fig. 8."""
+    rows = table(PRINTED / "fig8_right.csv")
+    rows = rows[(rows["kind"] == "simulation") & (rows["g"] > lowest - 0.01)]
+    return rows["g"], rows["q"]
+
+
+def _after_thirty(q: float, gain: float) -> float:
+    return float(sp.layer_variances(q, 30, gain=gain)[-5:].mean())
+
+
+def _scatter(gains: tuple[float, ...]) -> Array:
+    """Return the standard deviation over inputs of what Fig. 8 shows a dot of."""
+    x = 0.1 * np.random.default_rng(SEED + 2).standard_normal((20, WIDTH))
+    layers = (sp.propagate(x, _weights()[:29], gain=g)[-5:] for g in gains)
+    return np.array([np.mean(a**2, axis=(0, 2)).std(ddof=1) for a in layers])
+
+
+def _from_one(ratio: float) -> float:
+    return abs(ratio - 1)
 
 
 @cache
