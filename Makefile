@@ -38,6 +38,7 @@ ledger: .venv/ready ## measure the statements of the paper and print the ledger
 
 paper: .venv/ready ## compute the tables of chapters/data: two hours; resumes
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/paper_scale.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/hypotheses.py
 
 lint: .venv/ready ## check style, types, docstrings, spelling, workflows
 	@echo "ruff: $(CODE)"
