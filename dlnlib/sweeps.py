@@ -89,8 +89,8 @@ def race(
         Rates to step together. By default all, or one where layers stay so wide that more
         would save nothing. Fewer need less memory.
     patience : int, optional
-        Rates that may lose one after the other, each smaller than the best, before those
-        smaller still are given up untried. By default all are tried.
+        Rates that may lose one after the other, each smaller than the best or one that ties,
+        before those smaller still are given up untried. By default all are tried.
     dtype : data-type, optional
         Precision of the descent, ``numpy.float64`` or ``numpy.float32``.
     reduce : bool, optional
@@ -139,7 +139,9 @@ def race(
 
     if at_once is None and is_wide(reduction.weights):
         at_once = 1
-    start, zero_error = reduction.weights, data.trace_yy / 2
+    # In the precision of the descent once and for all rates.
+    start = tuple(w.astype(dtype, copy=False) for w in reduction.weights)
+    zero_error = data.trace_yy / 2
     return _race(start, run, zero_error, learning_rates, threshold, max_steps, at_once, patience)
 
 
@@ -305,7 +307,7 @@ def _race(
         arrived = np.flatnonzero(status[order[:i]] == "threshold")
         if arrived.size:
             best = int(n_steps[order[arrived]].min())
-            last_winner = arrived[n_steps[order[arrived]] == best][0]
+            last_winner = arrived[n_steps[order[arrived]] == best][-1]
             if patience is not None and i - last_winner > patience:
                 break
         heat = order[i : i + size]

@@ -39,7 +39,7 @@ _SHORT = 100
 # Rows of factors that a wide layer holds: more cost more in every product, fewer in merging.
 _HELD = 80
 # Rows of a block that BLAS, where it has a kernel for small matrices, multiplies without packing.
-_ROWS = 100
+_ROWS = 40
 
 
 class Run(NamedTuple):
@@ -582,7 +582,8 @@ def descend(
     precision = _checked_precision(dtype)
     whitened = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
     sigma_xx, sigma_yx = (m.astype(precision) for m in (data.sigma_xx, data.sigma_yx))
-    reduction = reduction._replace(weights=tuple(w.astype(precision) for w in reduction.weights))
+    start = tuple(w.astype(precision, copy=False) for w in reduction.weights)
+    reduction = reduction._replace(weights=start)
 
     def measure(composite: Array) -> tuple[Array, Array]:
         drive = sigma_yx - (composite if whitened else composite @ sigma_xx)
