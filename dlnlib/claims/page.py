@@ -85,5 +85,5 @@ def expected(check: Check) -> str:
 
 
 def number(x: float) -> str:
-    """Return a number with four digits."""
-    return f"{x:.4g}"
+    """Return a number with four digits, and errors of MNIST, which have five, with all."""
+    return f"{x:,.0f}" if 1e4 <= abs(x) < 1e6 else f"{x:.4g}"

@@ -179,7 +179,7 @@ def vanishing_gradients() -> Check:
     "fig-7-critical",
     "Fig. 7",
     "At it a share of order one of them is of order one after 100 layers, even from variance 4. "
-    "Reading: of those drawn one in twenty is above a tenth, a judgement (none is above 0.21).",
+    "Reading: of those drawn one in twenty is above a tenth, a judgement (the largest is 0.20).",
     section="4",
     kind=QUALITATIVE,
     label="fig-7",
