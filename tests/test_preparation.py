@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dlnlib import networks
 from dlnlib.correlations import Correlations, centred, from_data, krylov, modes, whitened
 from dlnlib.datasets import mnist, read_idx
 from dlnlib.initial_conditions import decoupled, reduce_width, small_random
 from dlnlib.networks import least_error, product
+from dlnlib.sweeps import race
 from dlnlib.training import gradient_descent
 
 # Rounding of a few hundred operations.
@@ -244,6 +246,22 @@ def test_width_is_that_of_the_start_unless_it_is_reduced(examples):
     options = dict(learning_rate=1e-5, n_steps=150)
     wide, narrow = (gradient_descent(start, data, reduce=r, **options) for r in (False, True))
     np.testing.assert_allclose(wide.errors, narrow.errors, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize(("reduce", "stepped"), [(False, 100), (True, 3)])
+def test_layers_are_stepped_at_the_width_that_was_asked_for(examples, monkeypatch, reduce, stepped):
+    # Weights come back at full width in either case, so that what is multiplied has to be seen.
+    data, widths, multiply = from_data(*examples), set(), networks.product_of
+
+    def watched(weights):
+        widths.add(weights[0].shape[-2])
+        return multiply(weights)
+
+    start = decoupled(modes(data), (6, 100, 100, 3), u0=1e-3, rng=2)
+    monkeypatch.setattr(networks, "product_of", watched)
+    gradient_descent(start, data, reduce=reduce, learning_rate=1e-5, n_steps=150)
+    race(start, data, reduce=reduce, learning_rates=[1e-5, 2e-5], threshold=9e3, max_steps=5)
+    assert widths == {stepped}
 
 
 def test_single_precision_rounds_more(examples):
