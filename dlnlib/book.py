@@ -1,4 +1,4 @@
-"""What chapters need besides mathematics: tables that are read."""
+"""What chapters need besides mathematics: tables that are read, numbers that are told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["table"]
+__all__ = ["table", "tell"]
 
 
 def table(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -50,6 +50,29 @@ def table(path: str | os.PathLike[str]) -> NDArray[Any]:
     for name, column in zip(names, columns, strict=True):
         found[name] = column
     return found
+
+
+def tell(**values: float) -> None:
+    """Make numbers available to the text of a chapter, without showing them here.
+
+    Parameters
+    ----------
+    **values : float
+        Numbers by the name under which the text calls for them.
+
+    Notes
+    -----
+    MyST-NB's ``glue``; needs the extra ``dlnlib[book]``.
+
+    Examples
+    --------
+    >>> from dlnlib.book import tell
+    >>> tell(half=0.5)
+    """
+    from myst_nb import glue
+
+    for name, value in values.items():
+        glue(name, float(value), display=False)
 
 
 def _column(words: tuple[str, ...]) -> NDArray[Any]:

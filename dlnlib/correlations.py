@@ -8,13 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dlnlib import _checks
+from dlnlib._typing import Array
+
 __all__ = [
-    "Consistency",
     "Correlations",
     "Modes",
     "centred",
-    "consistency",
+    "diagonal",
     "from_data",
+    "input_strengths",
     "krylov",
     "modes",
     "whitened",
@@ -22,6 +25,8 @@ __all__ = [
 
 # Integers up to here are exact in float64, so BLAS may sum them.
 _EXACT_FLOAT = 2**53
+# Examples that are summed at once.
+_CHUNK = 8192
 # Modes weaker than this, relative to the strongest, are rounding errors.
 _STRENGTH_TOLERANCE = 1e-12
 # An eigenvalue this far below zero, relative to the largest, is no rounding error of a sum.
@@ -43,9 +48,14 @@ class Modes(NamedTuple):
         Input modes, one a row.
     """
 
-    U: NDArray[np.float64]
-    s: NDArray[np.float64]
-    Vt: NDArray[np.float64]
+    U: Array
+    s: Array
+    Vt: Array
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Tell which modes the data determine: those above 1e-12 of the strongest."""
+        return self.s > 1e-12 * self.s.max(initial=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +75,7 @@ class Correlations:
     trace_yy : float
         Trace of the output correlation.
     n_examples : int
-        Number of examples that were summed.
+        Number of examples that were summed. Only means need it: `centred` and `whitened`.
     sum_x : array_like, shape (n_inputs,), optional
         Sum of the inputs. Only `centred` needs it.
     sum_y : array_like, shape (n_outputs,), optional
@@ -86,23 +96,18 @@ class Correlations:
     (2, 2)
     """
 
-    sigma_xx: NDArray[np.float64]
-    sigma_yx: NDArray[np.float64]
+    # The one record that users make themselves, and so the one that checks itself.
+    sigma_xx: Array
+    sigma_yx: Array
     trace_yy: float
     n_examples: int
-    sum_x: NDArray[np.float64] | None = None
-    sum_y: NDArray[np.float64] | None = None
+    sum_x: Array | None = None
+    sum_y: Array | None = None
 
     def __post_init__(self) -> None:
         for name in ("sigma_xx", "sigma_yx"):
-            matrix = np.asarray(getattr(self, name), dtype=np.float64)
-            if matrix.ndim != 2 or not np.isfinite(matrix).all():
-                raise ValueError(
-                    f"{name} must be a finite matrix, got shape {matrix.shape} with "
-                    f"{np.count_nonzero(~np.isfinite(matrix))} non-finite entries"
-                )
-            object.__setattr__(self, name, matrix)
-        n_inputs = self.sigma_yx.shape[1]
+            object.__setattr__(self, name, _moments(name, getattr(self, name), 2))
+        n_outputs, n_inputs = self.sigma_yx.shape
         if self.sigma_xx.shape != (n_inputs, n_inputs):
             raise ValueError(
                 f"sigma_xx must have shape {(n_inputs, n_inputs)} to go with sigma_yx of shape "
@@ -111,23 +116,20 @@ class Correlations:
         asymmetry = np.abs(self.sigma_xx - self.sigma_xx.T).max(initial=0.0)
         if asymmetry > 1e-9 * np.abs(self.sigma_xx).max(initial=0.0):
             raise ValueError(f"sigma_xx must be symmetric, got entries that differ by {asymmetry}")
-        if not (np.isfinite(self.trace_yy) and self.trace_yy >= 0):
-            raise ValueError(f"trace_yy must be finite and not negative, got {self.trace_yy}")
-        if self.n_examples < 1:
-            raise ValueError(f"n_examples must be at least 1, got {self.n_examples}")
-        for name, size in (("sum_x", n_inputs), ("sum_y", len(self.sigma_yx))):
+        _checks.number("trace_yy", self.trace_yy, least=0)
+        _checks.count("n_examples", self.n_examples)
+        for name, size in (("sum_x", n_inputs), ("sum_y", n_outputs)):
             if getattr(self, name) is not None:
-                vector = np.asarray(getattr(self, name), dtype=np.float64)
-                if vector.shape != (size,) or not np.isfinite(vector).all():
+                total = _moments(name, getattr(self, name), 1)
+                if total.shape != (size,):
                     raise ValueError(
-                        f"{name} must be a finite vector of shape {(size,)} to go with sigma_yx of "
-                        f"shape {self.sigma_yx.shape}, got shape {vector.shape} with "
-                        f"{np.count_nonzero(~np.isfinite(vector))} non-finite entries"
+                        f"{name} must have shape {(size,)} to go with sigma_yx of shape "
+                        f"{self.sigma_yx.shape}, got shape {total.shape}"
                     )
-                object.__setattr__(self, name, vector)
+                object.__setattr__(self, name, total)
 
 
-def from_data(x: ArrayLike, y: ArrayLike, *, chunk_size: int = 8192) -> Correlations:
+def from_data(x: ArrayLike, y: ArrayLike) -> Correlations:
     r"""Sum the correlations of a data set.
 
     .. math:: \Sigma^{11} = \sum_\mu x^\mu x^{\mu T}, \qquad
@@ -139,8 +141,6 @@ def from_data(x: ArrayLike, y: ArrayLike, *, chunk_size: int = 8192) -> Correlat
         Inputs, one example a row. Memory-mapped arrays are read a chunk at a time.
     y : array_like, shape (n_examples, n_outputs)
         Targets, one example a row.
-    chunk_size : int, optional
-        Number of examples summed at once.
 
     Returns
     -------
@@ -167,17 +167,96 @@ def from_data(x: ArrayLike, y: ArrayLike, *, chunk_size: int = 8192) -> Correlat
     x, y = _examples("x", x), _examples("y", y)
     if len(x) != len(y):
         raise ValueError(f"x and y must have equally many rows, got shapes {x.shape} and {y.shape}")
-    if chunk_size < 1:
-        raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
-    sigma_xx = _sum_of_products(x, x, chunk_size)
-    sigma_yx = _sum_of_products(y, x, chunk_size)
-    trace_yy = _sum_of_squares(y, chunk_size)
+    sigma_xx = _sum_of_products(x, x)
+    sigma_yx = _sum_of_products(y, x)
+    trace_yy = _sum_of_squares(y)
     for name, total in (("x", sigma_xx), ("y", sigma_yx), ("y", np.array(trace_yy))):
         if not np.isfinite(total).all():
             raise ValueError(f"{name} must be finite with finite products, got sums that are not")
     ones = np.ones((len(x), 1), dtype=np.int64)
-    sum_x, sum_y = (_sum_of_products(ones, a, chunk_size)[0] for a in (x, y))
+    sum_x, sum_y = (_sum_of_products(ones, a)[0] for a in (x, y))
     return Correlations(sigma_xx, sigma_yx, trace_yy, len(x), sum_x, sum_y)
+
+
+def diagonal(s: ArrayLike, d: ArrayLike = 1.0) -> Correlations:
+    r"""Return data whose modes are the coordinate axes.
+
+    .. math:: \Sigma^{31} = \operatorname{diag}(s), \qquad \Sigma^{11} = \operatorname{diag}(d),
+              \qquad \operatorname{tr} \sum_\mu y^\mu y^{\mu T} = \sum_\alpha s_\alpha^2/d_\alpha.
+
+    Parameters
+    ----------
+    s : array_like, shape (n_modes,)
+        Singular values of the modes, not negative.
+    d : array_like, optional
+        Input correlation along each mode, positive; broadcast to `s`. By default inputs are
+        white.
+
+    Returns
+    -------
+    Correlations
+        The moments of as many examples as modes. A linear network can reach an error of zero.
+
+    Raises
+    ------
+    ValueError
+        If `s` is no vector of finite numbers that are not negative, or `d` is not positive.
+
+    Notes
+    -----
+    The smallest task with given modes; with `d` that of Appendix E.
+
+    Examples
+    --------
+    >>> from dlnlib.correlations import diagonal, modes
+    >>> modes(diagonal([3.0, 1.0])).s
+    array([3., 1.])
+    """
+    s, d = _checks.broadcast(s=_checks.not_negative("s", s), d=_checks.positive("d", d))
+    if s.ndim != 1:
+        raise ValueError(f"s must be a vector, got shape {s.shape}")
+    return Correlations(np.diag(d), np.diag(s), float(np.sum(s**2 / d)), max(len(s), 1))
+
+
+def input_strengths(correlations: Correlations, modes: Modes) -> Array:
+    r"""Return how strongly the inputs vary along each input mode.
+
+    .. math:: d_\alpha = v^{\alpha T} \Sigma^{11} v^\alpha.
+
+    Parameters
+    ----------
+    correlations : Correlations
+        The data.
+    modes : Modes
+        Modes of these, or of other data on the same inputs.
+
+    Returns
+    -------
+    ndarray, shape (n_modes,)
+        Input correlations; one everywhere if inputs are white.
+
+    Raises
+    ------
+    ValueError
+        If the modes have other inputs than the data.
+
+    Notes
+    -----
+    The `d` of Eq. 46 and of `exact`, and the diagonal of `consistency.consistency`'s matrix.
+
+    Examples
+    --------
+    >>> from dlnlib.correlations import diagonal, input_strengths, modes
+    >>> data = diagonal([3.0, 1.0], d=[2.0, 0.5])
+    >>> input_strengths(data, modes(data))
+    array([2. , 0.5])
+    """
+    if modes.Vt.shape[1] != len(correlations.sigma_xx):
+        raise ValueError(
+            f"modes must have the {len(correlations.sigma_xx)} inputs of correlations, "
+            f"got {modes.Vt.shape[1]}"
+        )
+    return np.einsum("ai,ij,aj->a", modes.Vt, correlations.sigma_xx, modes.Vt, optimize=True)
 
 
 def centred(correlations: Correlations) -> Correlations:
@@ -260,7 +339,7 @@ def whitened(
     Raises
     ------
     ValueError
-        If `epsilon` is negative or not finite, `rank` is no whole number from 1 to the number
+        If `epsilon` is negative or not finite, `rank` is no integer from 1 to the number
         of inputs, or ``sigma_xx`` is not positive semidefinite.
 
     Notes
@@ -283,10 +362,9 @@ def whitened(
            [0. , 1. ]])
     """
     sigma = correlations.sigma_xx
-    if not (np.isfinite(epsilon) and epsilon >= 0):
-        raise ValueError(f"epsilon must be finite and not negative, got {epsilon}")
-    if rank is not None and not (int(rank) == rank and 1 <= rank <= len(sigma)):
-        raise ValueError(f"rank must be a whole number from 1 to {len(sigma)}, got {rank}")
+    epsilon = _checks.number("epsilon", epsilon, least=0)
+    if rank is not None:
+        rank = _checks.count("rank", rank, most=len(sigma))
     variances, Q = np.linalg.eigh(sigma / correlations.n_examples)
     if variances[0] < -_NEGATIVE * abs(variances[-1]):
         raise ValueError(
@@ -295,7 +373,7 @@ def whitened(
         )
     if rank is None and epsilon == 0:
         rank = _numerical_rank(sigma)
-    kept = slice(0 if rank is None else len(sigma) - int(rank), None)
+    kept = slice(0 if rank is None else len(sigma) - rank, None)
     w, Q = np.maximum(variances[kept], 0.0), Q[:, kept]
     root = (Q / np.sqrt(w + epsilon)) @ Q.T
     white = correlations.n_examples * (Q * (w / (w + epsilon))) @ Q.T
@@ -335,7 +413,7 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
     Raises
     ------
     ValueError
-        If `n_blocks` is no whole number of at least 1, or there are no modes.
+        If `n_blocks` is no integer of at least 1, or there are no modes.
 
     Notes
     -----
@@ -351,14 +429,13 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
     array([[2.5, 0.5],
            [0.5, 2.5]])
     """
-    if not (int(n_blocks) == n_blocks and n_blocks >= 1):
-        raise ValueError(f"n_blocks must be a whole number of at least 1, got {n_blocks}")
-    _, s, Vt = modes(correlations)
-    block = Vt[s > _STRENGTH_TOLERANCE * s.max(initial=0.0)].T
+    n_blocks = _checks.count("n_blocks", n_blocks)
+    found = modes(correlations)
+    block = found.Vt[found.present].T
     if block.size == 0:
-        raise ValueError(f"correlations must have modes, got singular values {s}")
+        raise ValueError(f"correlations must have modes, got singular values {found.s}")
     basis = block
-    for _ in range(int(n_blocks) - 1):
+    for _ in range(n_blocks - 1):
         image = correlations.sigma_xx @ block
         # Twice: once leaves the rounding error of the first projection behind.
         outside = image - basis @ (basis.T @ image)
@@ -413,115 +490,17 @@ def modes(correlations: Correlations) -> Modes:
     return Modes(U * signs, s, Vt * signs[:, None])
 
 
-class Consistency(NamedTuple):
-    """Hold how nearly the modes of a task are principal axes of its inputs.
-
-    Attributes
-    ----------
-    matrix : ndarray, shape (n_modes, n_modes)
-        The input correlation between the input modes.
-    off_diagonal : float
-        Share of the squared entries of `matrix` that lie off its diagonal.
-    leakage : float
-        Share of the squared correlations of the modes with all directions that lies outside
-        the span of the modes.
-    misalignment : ndarray, shape (n_modes,)
-        For each mode, the squared sine of the angle between it and its image under the input
-        correlation; zero for a principal axis.
-    off_diagonal_by_chance : float
-        `off_diagonal` of a random orthonormal frame, as a ratio of means.
-    leakage_by_chance : float
-        `leakage` of a random orthonormal frame, as a ratio of means.
-    """
-
-    matrix: NDArray[np.float64]
-    off_diagonal: float
-    leakage: float
-    misalignment: NDArray[np.float64]
-    off_diagonal_by_chance: float
-    leakage_by_chance: float
-
-
-def consistency(correlations: Correlations) -> Consistency:
-    r"""Measure how nearly the modes of the task are principal axes of the inputs.
-
-    .. math:: M = V^{11T} \Sigma^{11} V^{11}, \qquad
-              o = \frac{\sum_{\alpha\ne\beta} M_{\alpha\beta}^2}{\|M\|_F^2}, \qquad
-              \ell = 1 - \frac{\|M\|_F^2}{\|\Sigma^{11} V^{11}\|_F^2},
-
-    which both vanish if and only if :math:`\Sigma^{11} v^\alpha \propto v^\alpha` for all modes.
-
-    Parameters
-    ----------
-    correlations : Correlations
-        The data. Modes of no strength (below :math:`10^{-12}` of the strongest) are left out,
-        as the data do not determine them.
-
-    Returns
-    -------
-    Consistency
-        The matrix, its off-diagonal share, its leakage, and both by chance.
-
-    Raises
-    ------
-    ValueError
-        If there are no modes, or the inputs have no variance along them.
-
-    Notes
-    -----
-    Eq. 18 and the criterion below it. Chance is an orthonormal frame that is uniformly
-    distributed in the `n` dimensions of the inputs, for which
-
-    .. math:: \langle M_{\alpha\beta}^2 \rangle
-              &= \frac{n \operatorname{tr}\Sigma^2 - (\operatorname{tr}\Sigma)^2}{n(n-1)(n+2)},
-              \quad \alpha \ne \beta, \\
-              \langle M_{\alpha\alpha}^2 \rangle
-              &= \frac{2\operatorname{tr}\Sigma^2 + (\operatorname{tr}\Sigma)^2}{n(n+2)}, \qquad
-              \langle \|\Sigma v\|^2 \rangle = \frac{\operatorname{tr}\Sigma^2}{n}.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dlnlib.correlations import Correlations, consistency
-    >>> found = consistency(Correlations(np.diag([3.0, 2.0, 1.0]), [[1.0, 1.0, 0.0]], 2.0, 3))
-    >>> found.matrix, round(found.leakage, 4)
-    (array([[2.5]]), 0.0385)
-    """
-    _, s, Vt = modes(correlations)
-    V = Vt[s > _STRENGTH_TOLERANCE * s.max(initial=0.0)].T
-    image = correlations.sigma_xx @ V
-    sizes = np.sum(image**2, axis=0)
-    if V.size == 0 or not sizes.all():
+def _moments(name: str, value: ArrayLike, n_axes: int) -> Array:
+    array, kind = np.asarray(value, dtype=np.float64), ("vector", "matrix")[n_axes - 1]
+    if array.ndim != n_axes or not np.isfinite(array).all():
         raise ValueError(
-            "correlations must have modes, and inputs that vary along each of them, got "
-            f"{V.shape[1]} modes with squared correlations {sizes}"
+            f"{name} must be a finite {kind}, got shape {array.shape} with "
+            f"{np.count_nonzero(~np.isfinite(array))} non-finite entries"
         )
-    matrix = V.T @ image
-    within, diagonal = np.sum(matrix**2), np.diagonal(matrix)
-    chance_within, chance_diagonal = _chance(correlations.sigma_xx, V.shape[1])
-    chance_total = V.shape[1] * np.mean(np.sum(correlations.sigma_xx**2, axis=0))
-    # Removed from the image rather than subtracted from 1: small angles stay accurate.
-    outside = image - V @ matrix
-    return Consistency(
-        matrix=matrix,
-        off_diagonal=float(np.sum((matrix - np.diag(diagonal)) ** 2) / within),
-        leakage=float(np.sum(outside**2) / sizes.sum()),
-        misalignment=np.sum((image - V * diagonal) ** 2, axis=0) / sizes,
-        off_diagonal_by_chance=float(1 - chance_diagonal / chance_within),
-        leakage_by_chance=float(1 - chance_within / chance_total),
-    )
+    return array
 
 
-def _chance(sigma: NDArray[np.float64], n_modes: int) -> tuple[float, float]:
-    """Return the mean squared entries of a random frame's matrix, all and on the diagonal."""
-    n, trace, square = len(sigma), np.trace(sigma), np.sum(sigma**2)
-    diagonal = n_modes * (2 * square + trace**2) / (n * (n + 2))
-    # In one dimension there is no second vector.
-    pairs = n_modes * (n_modes - 1) / (n * max(n - 1, 1) * (n + 2))
-    return float(diagonal + pairs * (n * square - trace**2)), float(diagonal)
-
-
-def _numerical_rank(sigma: NDArray[np.float64]) -> int:
+def _numerical_rank(sigma: Array) -> int:
     """Return the rank of a matrix of moments, whatever the units of each input."""
     # Unit diagonal: a pixel that is seldom on is then no rounding error of one that often is.
     size = np.sqrt(np.diagonal(sigma))
@@ -539,35 +518,33 @@ def _examples(name: str, value: ArrayLike) -> NDArray[np.generic]:
     return array
 
 
-def _magnitude(array: NDArray[np.generic], chunk_size: int) -> int:
-    chunks = (array[i : i + chunk_size] for i in range(0, len(array), chunk_size))
+def _magnitude(array: NDArray[np.generic]) -> int:
+    chunks = (array[i : i + _CHUNK] for i in range(0, len(array), _CHUNK))
     return max(max(int(c.max()), -int(c.min())) for c in chunks)
 
 
 def _working_dtype(
-    a: NDArray[np.generic], b: NDArray[np.generic], n_terms: int, chunk_size: int
+    a: NDArray[np.generic], b: NDArray[np.generic], n_terms: int
 ) -> type[np.float64] | type[np.int64] | type[object]:
     if "f" in a.dtype.kind + b.dtype.kind:
         return np.float64
-    bound = _magnitude(a, chunk_size) * _magnitude(b, chunk_size) * n_terms
+    bound = _magnitude(a) * _magnitude(b) * n_terms
     if bound <= _EXACT_FLOAT:
         return np.float64
     return np.int64 if bound < 2**63 else object
 
 
-def _sum_of_products(
-    a: NDArray[np.generic], b: NDArray[np.generic], chunk_size: int
-) -> NDArray[np.float64]:
-    dtype = _working_dtype(a, b, len(a), chunk_size)
+def _sum_of_products(a: NDArray[np.generic], b: NDArray[np.generic]) -> Array:
+    dtype = _working_dtype(a, b, len(a))
     total = np.zeros((a.shape[1], b.shape[1]), dtype=dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        for i in range(0, len(a), chunk_size):
-            total += a[i : i + chunk_size].astype(dtype).T @ b[i : i + chunk_size].astype(dtype)
+        for i in range(0, len(a), _CHUNK):
+            total += a[i : i + _CHUNK].astype(dtype).T @ b[i : i + _CHUNK].astype(dtype)
         return total.astype(np.float64)
 
 
-def _sum_of_squares(y: NDArray[np.generic], chunk_size: int) -> float:
-    dtype = _working_dtype(y, y, y.size, chunk_size)
+def _sum_of_squares(y: NDArray[np.generic]) -> float:
+    dtype = _working_dtype(y, y, y.size)
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = (y[i : i + chunk_size].astype(dtype) ** 2 for i in range(0, len(y), chunk_size))
+        squares = (y[i : i + _CHUNK].astype(dtype) ** 2 for i in range(0, len(y), _CHUNK))
         return float(sum(chunk.sum() for chunk in squares))

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import gzip
-import importlib
 import math
 import os
 import zlib
 from importlib.resources import files
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlnlib import _checks
+from dlnlib._typing import Array, Rng
 from dlnlib.correlations import Correlations
 
 __all__ = [
-    "fetch_mnist",
     "hierarchical",
-    "hierarchical_singular_values",
     "mnist",
     "read_idx",
 ]
@@ -28,18 +26,13 @@ __all__ = [
 _WHITE = 255
 _N_PIXELS = 784
 _N_DIGITS = 10
-_N_MNIST = 70_000
 _GZIP_MAGIC = b"\x1f\x8b"
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def hierarchical(
-    n_levels: int = 5,
-    n_features: int = 1000,
-    flip_probability: float = 0.1,
-    *,
-    rng: int | np.random.Generator,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    *, n_levels: int = 5, n_features: int = 1000, flip_probability: float = 0.1, rng: Rng
+) -> tuple[Array, Array]:
     r"""Draw items at the leaves of a binary tree, with features that diffuse down its branches.
 
     Each feature starts at the root as :math:`\pm 1` with equal chance. Every child copies
@@ -58,8 +51,8 @@ def hierarchical(
         Probability `p` in [0, 1] that a child differs from its parent. Above 1/2 a child
         is more often its parent's opposite; all leaves lie equally deep, so the items'
         correlations are those of ``1 - p``.
-    rng : int or numpy.random.Generator
-        Seed, or generator to draw from; there is no default.
+    rng : seed
+        Seed or source of randomness, as `numpy.random.default_rng` takes it.
 
     Returns
     -------
@@ -75,7 +68,7 @@ def hierarchical(
 
     See Also
     --------
-    hierarchical_singular_values : The expected spectrum of these data.
+    dlnlib.exact.hierarchical_singular_values : The expected spectrum of these data.
 
     Notes
     -----
@@ -88,88 +81,15 @@ def hierarchical(
     >>> x.shape, y.shape
     ((4, 4), (4, 1000))
     """
-    _check_tree(n_levels, n_features, flip_probability)
+    n_levels = _checks.count("n_levels", n_levels, least=0)
+    n_features = _checks.count("n_features", n_features)
+    _checks.number("flip_probability", flip_probability, least=0, most=1)
     rng = np.random.default_rng(rng)
     y = rng.choice([-1.0, 1.0], size=(1, n_features))
     for _ in range(n_levels):
         y = np.repeat(y, 2, axis=0)
         y[rng.random(y.shape) < flip_probability] *= -1
     return np.eye(len(y)), y
-
-
-def hierarchical_singular_values(
-    n_levels: int = 5, n_features: int = 1000, flip_probability: float = 0.1
-) -> NDArray[np.float64]:
-    r"""Return the expected singular values of the input-output correlation of a binary tree.
-
-    With :math:`\rho = (1 - 2p)^2` and :math:`L` levels they are, for one global mode and
-    for the :math:`2^{L-k}` branchings that have :math:`2^k` leaves each,
-
-    .. math:: s_\text{global}^2 &= n_\text{features} \Big[
-                  4p(1-p) \sum_{j=0}^{L-1} (2\rho)^j + (2\rho)^L \Big], \\
-              s_k^2 &= n_\text{features}\, 4p(1-p) \sum_{j=0}^{k-1} (2\rho)^j,
-              \quad k = 1, \dots, L.
-
-    Parameters
-    ----------
-    n_levels : int, optional
-        Levels of branching :math:`L` below the root, at least 0.
-    n_features : int, optional
-        Number of features, at least 1.
-    flip_probability : float, optional
-        Probability `p` in [0, 1] that a child differs from its parent.
-
-    Returns
-    -------
-    ndarray, shape (2**n_levels,)
-        Singular values, descending, each as often as its multiplicity.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is not of the stated kind or range.
-
-    See Also
-    --------
-    hierarchical : Draw such data.
-
-    Notes
-    -----
-    One-hot inputs give :math:`\Sigma^{31T} \Sigma^{31} = y y^T`, whose expectation is
-    :math:`n_\text{features} C`. Two leaves whose nearest common ancestor lies :math:`k`
-    levels above them are :math:`2k` copies apart, and a copy correlates with its original
-    by :math:`1 - 2p`: hence :math:`C_{ij} = \rho^k`.
-
-    By symmetry the eigenvectors of `C` are the constant vector and, for every branching,
-    the vector that is +1 on the leaves of one child, -1 on those of the other and 0
-    elsewhere. A row of `C` holds :math:`2^{k-1}` entries :math:`\rho^k`, so the constant
-    vector has the eigenvalue :math:`1 + \sum_{k=1}^{L} 2^{k-1} \rho^k`, and a branching
-    with :math:`2^k` leaves :math:`1 + \sum_{j=1}^{k-1} 2^{j-1} \rho^j - 2^{k-1} \rho^k`.
-    The latter is :math:`(1 - \rho) \sum_{j<k} (2\rho)^j`, a sum without cancellation, and
-    the former exceeds it at :math:`k = L` by :math:`(2\rho)^L`.
-
-    These are the roots of the eigenvalues of the expectation of
-    :math:`\Sigma^{31T} \Sigma^{31}`. The singular values of one sample scatter about them
-    and the equal ones split, less so with more features.
-
-    Section 1.3 and Fig. 3 of the paper, which does not derive them.
-
-    Examples
-    --------
-    >>> from dlnlib.datasets import hierarchical_singular_values
-    >>> hierarchical_singular_values(n_levels=2, n_features=100, flip_probability=0.5)
-    array([10., 10., 10., 10.])
-    >>> hierarchical_singular_values(n_levels=2, n_features=100, flip_probability=0.0)
-    array([20.,  0.,  0.,  0.])
-    """
-    _check_tree(n_levels, n_features, flip_probability)
-    p = float(flip_probability)
-    rho = (1 - 2 * p) ** 2
-    branchings = 4 * p * (1 - p) * np.cumsum((2 * rho) ** np.arange(n_levels))
-    whole = branchings[-1:].sum() + (2 * rho) ** n_levels
-    descending = np.repeat(branchings[::-1], 2 ** np.arange(n_levels))
-    squares: NDArray[np.float64] = n_features * np.concatenate([[whole], descending])
-    return np.sqrt(squares)
 
 
 def mnist() -> Correlations:
@@ -214,64 +134,6 @@ def mnist() -> Correlations:
     )
 
 
-def fetch_mnist(
-    *, n_examples: int = 50_000, data_home: str | os.PathLike[str] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Fetch MNIST images and labels from OpenML through scikit-learn.
-
-    The examples keep their published order: 60,000 for training, then 10,000 for testing.
-
-    Parameters
-    ----------
-    n_examples : int, optional
-        How many examples to return, counted from the first; from 1 to 70,000.
-    data_home : path-like, optional
-        Folder where scikit-learn keeps what it has downloaded; its own choice by default.
-
-    Returns
-    -------
-    x : ndarray, shape (n_examples, 784)
-        Pixels in [0, 1], row by row, one image a row.
-    y : ndarray, shape (n_examples, 10)
-        One-hot digits, one example a row.
-
-    Raises
-    ------
-    ValueError
-        If `n_examples` is not an integer from 1 to 70,000.
-    ImportError
-        If scikit-learn is not installed.
-
-    See Also
-    --------
-    mnist : The correlations of the first 50,000, bundled.
-    read_idx : Read the original files.
-
-    Notes
-    -----
-    ``dlnlib.correlations.from_data(*fetch_mnist())`` is `mnist` up to rounding.
-
-    Examples
-    --------
-    >>> from dlnlib.datasets import fetch_mnist
-    >>> x, y = fetch_mnist()  # doctest: +SKIP
-    >>> x.shape, y.shape  # doctest: +SKIP
-    ((50000, 784), (50000, 10))
-    """
-    if not (_is_integer(n_examples) and 1 <= n_examples <= _N_MNIST):
-        raise ValueError(f"n_examples must be an integer from 1 to {_N_MNIST}, got {n_examples!r}")
-    try:
-        sklearn_datasets = importlib.import_module("sklearn.datasets")
-    except ImportError as error:
-        raise ImportError('fetch_mnist needs scikit-learn: pip install "dlnlib[mnist]"') from error
-    # The default parser needs pandas; this one needs nothing more.
-    bunch = sklearn_datasets.fetch_openml(
-        "mnist_784", version=1, as_frame=False, parser="liac-arff", data_home=data_home
-    )
-    labels = bunch.target[:n_examples].astype(np.int64)
-    return bunch.data[:n_examples] / _WHITE, np.eye(_N_DIGITS)[labels]
-
-
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Read an array from an IDX file, gzip-compressed or not.
 
@@ -296,10 +158,6 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         If the file is not IDX, is truncated, has bytes to spare, or is corrupt gzip.
     OSError
         If the file cannot be read; FileNotFoundError if there is none.
-
-    See Also
-    --------
-    fetch_mnist : Fetch the images when there are no files.
 
     Notes
     -----
@@ -352,22 +210,6 @@ def _mnist_sums() -> _MnistSums:
     rows, columns = np.triu_indices(_N_PIXELS)
     products[rows, columns] = products[columns, rows] = upper
     return _MnistSums(products, class_pixel_sums, label_counts)
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _is_probability(value: Any) -> bool:
-    return isinstance(value, Real) and 0 <= float(value) <= 1
-
-
-def _check_tree(n_levels: int, n_features: int, flip_probability: float) -> None:
-    for name, value, least in (("n_levels", n_levels, 0), ("n_features", n_features, 1)):
-        if not (_is_integer(value) and value >= least):
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    if not _is_probability(flip_probability):
-        raise ValueError(f"flip_probability must be a number from 0 to 1, got {flip_probability!r}")
 
 
 def _decompressed(path: str | os.PathLike[str]) -> bytes:

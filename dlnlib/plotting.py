@@ -25,6 +25,7 @@ __all__ = [
     "THEORY",
     "mode_image",
     "network_diagram",
+    "points",
     "printed_curve",
     "printed_points",
     "simulation",
@@ -101,6 +102,32 @@ def simulation(
     >>> plotting.simulation(plt.figure().gca(), [0, 1], [0, 1], color=plotting.TANH)
     """
     _curves(ax, x, y, label, {"color": LINEAR, "linewidth": 0.9, "zorder": 2}, line)
+
+
+def points(ax: Axes, x: ArrayLike, y: ArrayLike, *, label: str | None = None, **line: Any) -> None:
+    """Draw a simulation, or one a column, as markers above the lines of theory.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x : array_like, shape (n,)
+        Abscissae.
+    y : array_like, shape (n,) or (n, n_sets)
+        Simulated values.
+    label : str, optional
+        Legend entry, one for all sets.
+    **line : dict
+        Properties of the markers, such as ``color=plotting.TANH`` for the tanh network.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from dlnlib import plotting
+    >>> plotting.points(plt.figure().gca(), [0, 1], [0, 1], label="gradient flow")
+    """
+    dots = {"color": LINEAR, "linestyle": "", "marker": "o", "markersize": 3, "zorder": 4}
+    _curves(ax, x, y, label, dots, line)
 
 
 def printed_points(

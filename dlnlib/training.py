@@ -1,45 +1,174 @@
-"""Simulated learning: gradient descent and gradient flow, on correlations alone."""
+"""Simulated learning: what is descended, and the one loop that descends it.
+
+A `Problem` is built once, by `linear` or `tanh`, which check and reduce it; `descend` steps any
+of them. Linear learning runs on correlations alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate
-from typing import Any, NamedTuple
+from enum import StrEnum
+from functools import cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.integrate import solve_ivp
 
-from dlnlib import networks
+from dlnlib import _arithmetic, _checks, _subspaces, networks
+from dlnlib._docs import fill
+from dlnlib._typing import Array, Weights
 from dlnlib.correlations import Correlations, Modes
-from dlnlib.initial_conditions import Reduction, halved_width, restore_width
 
 __all__ = [
+    "Evaluation",
     "Flow",
-    "LearningTime",
+    "Outcome",
+    "Problem",
     "Run",
     "crossing_time",
+    "descend",
     "gradient_descent",
     "gradient_flow",
-    "learning_time",
+    "linear",
+    "tanh",
     "tanh_gradient_descent",
 ]
 
-Array = NDArray[np.float64]
-Weights = tuple[Array, ...]
-
 # A run whose error has grown this much will not come back.
-DIVERGED = 1e6
+_DIVERGED = 1e6
 _LARGEST = np.finfo(np.float64).max
+# Room for the longest word of an outcome.
+_WORD = "<U11"
 # Narrower hidden layers cost less than the calls that step them.
 _NARROW = 64
 # Runs shorter than this end before a reduction of width has paid for itself.
 _SHORT = 100
-# Rows of factors that a wide layer holds: more cost more in every product, fewer in merging.
-_HELD = 80
-# Rows of a block that BLAS, where it has a kernel for small matrices, multiplies without packing.
-_ROWS = 40
+
+
+_described = fill(
+    weights="""
+    weights : sequence of array_like, each of shape (..., n_out, n_in)
+        Where to start, first layer first. Leading axes are a batch of starts.
+    """,
+    correlations="""
+    correlations : Correlations
+        The data.
+    """,
+    modes="""
+    modes : Modes, optional
+        Modes whose strengths to record.
+    """,
+    reduce="""
+    reduce : bool, optional
+        Whether to look for coordinates in which the network is smaller. If not, it is stepped
+        at the widths that it has.
+    """,
+    tanh_weights="""
+    weights : sequence of two or more array_like, each of shape (..., n_out, n_in)
+        Where to start, first layer first. Leading axes are a batch of starts.
+    """,
+    x="""
+    x : array_like, shape (n_examples, n_inputs)
+        Inputs, one example a row.
+    """,
+    y="""
+    y : array_like, shape (n_examples, n_outputs)
+        Targets, one example a row.
+    """,
+    tanh_modes="""
+    modes : Modes, optional
+        Modes in which to record the strengths of the network's own correlation.
+    """,
+    learning_rate="""
+    learning_rate : array_like
+        Learning rate per iteration, positive; broadcast over the batch of starts.
+    """,
+    n_steps="""
+    n_steps : int
+        Most iterations to take.
+    """,
+    record_every="""
+    record_every : int, optional
+        Iterations between records. The start and the last iteration are always recorded.
+    """,
+    momentum=r"""
+    momentum : array_like, optional
+        Fraction :math:`\beta` of every step that the next one repeats, from 0 to 1;
+        broadcast over the batch of starts.
+    """,
+)
+
+
+class Outcome(StrEnum):
+    """Name what can become of a start, each with a sentence that says so.
+
+    Attributes
+    ----------
+    sentence : str
+        What happened.
+    """
+
+    sentence: str
+
+    def __new__(cls, word: str, sentence: str) -> Outcome:
+        """Make a word that carries its sentence."""
+        member = str.__new__(cls, word)
+        member._value_, member.sentence = word, sentence
+        return member
+
+    COMPLETED = "completed", "It took all the steps that it was given."
+    THRESHOLD = "threshold", "Its error fell below the threshold."
+    DIVERGED = "diverged", "Its error grew beyond return, or beyond all numbers."
+    GIVEN_UP = "given up", "It could no longer win its race."
+    NOT_STARTED = "not started", "What it would have started from did not come about."
+
+
+class Evaluation(NamedTuple):
+    """Hold what a step needs to know of some weights.
+
+    Attributes
+    ----------
+    errors : ndarray, shape (...)
+        Error of every start.
+    composite : ndarray, shape (..., n_outputs, n_inputs)
+        The map from inputs to outputs, or what stands for it, in which mode strengths are read.
+    pairs : callable
+        Returns the gradients, one (layer, p, d) after the other, for ``-p.T @ d``. A layer may
+        be changed once its pair is out.
+    """
+
+    errors: Array
+    composite: Array
+    pairs: Callable[[], Iterable[_arithmetic.Pair]]
+
+
+class Problem(NamedTuple):
+    """Hold what is descended.
+
+    Attributes
+    ----------
+    start : tuple of ndarray, shapes (..., n_out, n_in)
+        Where to start, in the coordinates in which it is stepped.
+    evaluate : callable
+        Takes weights to their `Evaluation`.
+    zero_error : float
+        Error of putting out zeros.
+    least_error : callable
+        Returns the least error that any weights of these sizes can have.
+    modes : Modes or None
+        Modes whose strengths to record, in these coordinates.
+    restore : callable
+        Takes weights back to the caller's coordinates.
+    """
+
+    start: Weights
+    evaluate: Callable[[Weights], Evaluation]
+    zero_error: float
+    least_error: Callable[[], float]
+    modes: Modes | None
+    restore: Callable[[Weights], Weights]
 
 
 class Run(NamedTuple):
@@ -50,8 +179,8 @@ class Run(NamedTuple):
     weights : tuple of ndarray, shapes (..., n_out, n_in)
         Weights where each start stopped.
     status : ndarray of str, shape (...)
-        Why each start stopped: ``"completed"`` all steps, error below the
-        ``"threshold"``, ``"diverged"``, or ``"interrupted"`` from the keyboard.
+        What became of each start, an `Outcome`: ``"completed"``, ``"threshold"`` or
+        ``"diverged"``.
     n_steps : ndarray of int, shape (...)
         Steps that each start took. With status ``"threshold"`` it is the learning time.
     times : ndarray, shape (n_records,)
@@ -68,28 +197,6 @@ class Run(NamedTuple):
     times: Array
     errors: Array
     mode_strengths: Array | None
-
-
-class LearningTime(NamedTuple):
-    """Hold when one start had learned.
-
-    Attributes
-    ----------
-    time : float
-        First iteration whose error is below the threshold; infinite if there was none.
-    status : str
-        ``"threshold"``, or why it was not reached: ``"completed"`` all steps,
-        ``"diverged"``, or ``"interrupted"`` from the keyboard.
-    n_steps : int
-        Iterations that were run.
-    error : float
-        Error at the last of them.
-    """
-
-    time: float
-    status: str
-    n_steps: int
-    error: float
 
 
 class Flow(NamedTuple):
@@ -113,14 +220,213 @@ class Flow(NamedTuple):
     mode_strengths: Array | None
 
 
-class _State(NamedTuple):
-    """Hold one evaluation of a batch: errors, the composite map, and a way to its gradients."""
+@_described
+def linear(
+    weights: Sequence[ArrayLike],
+    correlations: Correlations,
+    *,
+    modes: Modes | None = None,
+    dtype: DTypeLike = np.float64,
+    reduce: bool = True,
+) -> Problem:
+    r"""Return the problem of a linear network that learns from correlations.
 
-    errors: Array
-    composite: Array
-    gradients: Callable[[], Any]
+    .. math:: E = \tfrac12 \left[ \operatorname{tr} \Sigma^{33}
+              - \operatorname{tr} W^T (2\Sigma^{31} - W \Sigma^{11}) \right], \qquad
+              W = W^{L} \cdots W^{1}.
+
+    Parameters
+    ----------
+    %(weights)s
+    %(correlations)s
+    %(modes)s
+    dtype : data-type, optional
+        Precision of the descent, ``numpy.float64`` or ``numpy.float32``.
+    %(reduce)s
+
+    Returns
+    -------
+    Problem
+        What `descend` and `racing.fastest` step.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, or a number is not finite.
+
+    Notes
+    -----
+    Eqs. 1 and 13. Outputs that outnumber the inputs and hidden units together are rotated, and
+    a single wide start is run at the width that `reduction.reduce_width` finds, if that is no
+    more than half. Both are exact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations, modes
+    >>> from dlnlib.initial_conditions import decoupled
+    >>> from dlnlib.training import linear
+    >>> data = Correlations(np.eye(3), np.diag([3.0, 2.0, 1.0]), 14.0, 3)
+    >>> start = decoupled(modes(data), (3, 100, 100, 3), u0=0.1, rng=0)
+    >>> [w.shape for w in linear(start, data).start]
+    [(3, 3), (3, 3), (3, 3)]
+    """
+    weights, precision = _checks.weights(weights), _checks.precision(dtype)
+    _checks.fit(weights, correlations)
+    _checks.modes_fit(weights, modes)
+    smaller = _smaller if reduce else _unreduced
+    start, data, modes, restore = smaller(weights, correlations, modes)
+    white = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
+    sigma_xx, sigma_yx = (m.astype(precision) for m in (data.sigma_xx, data.sigma_yx))
+
+    def evaluate(current: Weights) -> Evaluation:
+        above = _arithmetic.above(current)
+        drive = sigma_yx - (above[0] if white else _arithmetic.times(above[0], sigma_xx))
+        errors = _arithmetic.error(above[0], drive, sigma_yx, data.trace_yy)
+        return Evaluation(errors, above[0], lambda: _arithmetic.pairs(current, above, drive))
+
+    @cache
+    def least_error() -> float:
+        rank = min(min(w.shape[-2:]) for w in weights)
+        return networks.least_error(correlations, rank=rank)
+
+    start = tuple(w.astype(precision, copy=False) for w in start)
+    return Problem(start, evaluate, data.trace_yy / 2, least_error, modes, restore)
 
 
+@_described
+def tanh(
+    weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike, *, modes: Modes | None = None
+) -> Problem:
+    r"""Return the problem of a network with tanh hidden units that learns from examples.
+
+    .. math:: E = \tfrac12 \sum_\mu \| y^\mu - W^{L} h^{L-1,\mu} \|^2, \quad
+              h^{l} = \tanh(W^l h^{l-1}), \quad h^0 = x.
+
+    Parameters
+    ----------
+    %(tanh_weights)s
+    %(x)s
+    %(y)s
+    %(tanh_modes)s
+
+    Returns
+    -------
+    Problem
+        What `descend` and `racing.fastest` step.
+
+    Raises
+    ------
+    ValueError
+        If there is no hidden layer, shapes do not match, or a number is not finite.
+
+    Notes
+    -----
+    Outputs are linear, so that their rotation is exact here as it is for `linear`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.training import tanh
+    >>> problem = tanh((np.zeros((3, 2)), np.zeros((1, 3))), np.eye(2), [[1.0], [3.0]])
+    >>> print(problem.evaluate(problem.start).errors)
+    5.0
+    """
+    weights = _checks.weights(weights)
+    x, y = _checks.examples_fit(weights, x, y)
+    _checks.modes_fit(weights, modes)
+    last, targets, modes, restore = _subspaces.fewer_outputs(weights[-1], y.T, modes)
+    one_hot = np.array_equal(x, np.eye(len(x)))
+
+    def evaluate(current: Weights) -> Evaluation:
+        layers = _arithmetic.activities(current, x)
+        outputs = current[-1] @ layers[-1]
+        misses = targets - outputs
+        return Evaluation(
+            _arithmetic.half_square(misses),
+            outputs if one_hot else outputs @ x,
+            lambda: _arithmetic.tanh_pairs(current, layers, misses),
+        )
+
+    return Problem(
+        start=(*weights[:-1], last),
+        evaluate=evaluate,
+        zero_error=0.5 * float(np.sum(y**2)),
+        least_error=lambda: 0.0,
+        modes=modes,
+        restore=lambda final: (*final[:-1], restore(final[-1])),
+    )
+
+
+@_described
+def descend(
+    problem: Problem,
+    *,
+    learning_rate: ArrayLike,
+    n_steps: int,
+    threshold: float | None = None,
+    record_every: int = 1,
+    momentum: ArrayLike = 0.0,
+    until: Literal["all stop", "one arrives"] = "all stop",
+) -> Run:
+    r"""Descend the error of a problem: the one loop that steps, stops and records.
+
+    .. math:: V \leftarrow \beta V - \frac{\partial E}{\partial W}, \qquad
+              W \leftarrow W + \lambda V.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is descended, as `linear` or `tanh` make it.
+    %(learning_rate)s
+    %(n_steps)s
+    threshold : float, optional
+        Error below which a start stops; not below the least error of the problem.
+    %(record_every)s
+    %(momentum)s
+    until : str, optional
+        ``"all stop"``, or ``"one arrives"``, to end when a start first reaches the threshold.
+
+    Returns
+    -------
+    Run
+        Final weights, what became of each start and when, and the recorded course.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or out of range, or shapes do not broadcast.
+
+    Notes
+    -----
+    A start that stops leaves the batch with what it has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.correlations import Correlations
+    >>> from dlnlib.training import descend, linear
+    >>> data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
+    >>> problem = linear(np.full((2, 3, 1, 1), 0.1), data)
+    >>> run = descend(problem, learning_rate=[0.1, 0.2, 9.0], n_steps=500, threshold=1e-3)
+    >>> print(run.status, run.n_steps)
+    ['threshold' 'threshold' 'diverged'] [23 11  3]
+    """
+    batch, precision = problem.start[0].shape[:-2], problem.start[0].dtype
+    rates = _per_start("learning_rate", _checks.positive("learning_rate", learning_rate), batch)
+    kept = _per_start("momentum", _fraction("momentum", momentum), batch)
+    n_steps = _checks.count("n_steps", n_steps, least=0)
+    record_every = _checks.count("record_every", record_every)
+    goal = -np.inf if threshold is None else _attainable(threshold, problem)
+    if until not in ("all stop", "one arrives"):
+        raise ValueError(f"until must be 'all stop' or 'one arrives', got {until!r}")
+    rates, kept = rates.astype(precision), kept.astype(precision)
+    moments = _moments(problem, rates, kept, goal, n_steps, until)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _recorded(problem, moments, record_every)
+
+
+@_described
 def gradient_descent(
     weights: Sequence[ArrayLike],
     correlations: Correlations,
@@ -142,30 +448,20 @@ def gradient_descent(
 
     Parameters
     ----------
-    weights : sequence of array_like, each of shape (..., n_out, n_in)
-        Where to start, first layer first. Leading axes are a batch of starts.
-    correlations : Correlations
-        The data.
-    learning_rate : array_like
-        Learning rate per iteration, positive; broadcast over the batch of starts.
-    n_steps : int
-        Most iterations to take.
+    %(weights)s
+    %(correlations)s
+    %(learning_rate)s
+    %(n_steps)s
     threshold : float, optional
         Error below which a start stops; not below the least that a network of these
         sizes can reach, see `networks.least_error`.
-    modes : Modes, optional
-        Modes whose strengths to record.
-    record_every : int, optional
-        Iterations between records. The start and the last iteration are always recorded.
-    momentum : array_like, optional
-        Fraction :math:`\beta` of every step that the next one repeats, from 0 to 1;
-        broadcast over the batch of starts.
+    %(modes)s
+    %(record_every)s
+    %(momentum)s
     dtype : data-type, optional
         Precision of the descent, ``numpy.float64`` or ``numpy.float32``. Where learning
         amplifies rounding errors, the two show by how much.
-    reduce : bool, optional
-        Whether to look for coordinates in which the network is smaller. If not, it is stepped
-        at the widths that it has.
+    %(reduce)s
 
     Returns
     -------
@@ -182,11 +478,12 @@ def gradient_descent(
     Eqs. 1 and 13. With `reduce`, the network is run in the coordinates that its learning can
     reach, which is exact, where that saves more than it costs: outputs that outnumber the inputs
     and hidden units together are rotated, and a single start is run at the width that
-    `initial_conditions.reduce_width` finds. Wide layers hold their updates, of rank
-    ``n_outputs``, as factors for some steps before these are multiplied out.
-    Divergence (an error 10**6 times that of the start or of the zero network) and an
-    interruption are reported in the result, with what was reached until then. Momentum
-    (Section 5) is Polyak's: a step is :math:`\beta` times the one before plus
+    `reduction.reduce_width` finds. The gradient of a layer, of rank ``n_outputs``, is never
+    multiplied out: a step adds it in place.
+    Divergence (an error 10**6 times that of the start or of the zero network) is reported in
+    the result, with what was reached until then. An interruption from the keyboard is Python's
+    own; a run that must survive one is best taken in legs, each from the weights of the last.
+    Momentum (Section 5) is Polyak's: a step is :math:`\beta` times the one before plus
     :math:`\Delta W`; the first starts from rest.
 
     Examples
@@ -200,95 +497,20 @@ def gradient_descent(
     >>> print(run.status, run.n_steps)
     threshold 23
     """
-    weights = networks.as_weights(weights)
-    networks.require_fit(weights, correlations)
-    networks.require_modes_fit(weights, modes)
-    if threshold is not None:
-        require_attainable(threshold, weights, correlations)
-    reduction, data = narrow(weights, correlations, n_steps=n_steps, modes=modes, reduce=reduce)
+    problem = linear(
+        weights, correlations, modes=modes, dtype=dtype, reduce=reduce and n_steps >= _SHORT
+    )
     return descend(
-        reduction,
-        data,
+        problem,
         learning_rate=learning_rate,
         n_steps=n_steps,
         threshold=threshold,
         record_every=record_every,
         momentum=momentum,
-        dtype=dtype,
     )
 
 
-def learning_time(
-    weights: Sequence[ArrayLike],
-    correlations: Correlations,
-    *,
-    learning_rate: float,
-    threshold: float,
-    max_steps: int,
-) -> LearningTime:
-    r"""Return how long a network learns until its error is below a threshold.
-
-    .. math:: \min \{ t : E(t) < E^* \}.
-
-    Parameters
-    ----------
-    weights : sequence of array_like, each of shape (n_out, n_in)
-        Where to start, first layer first.
-    correlations : Correlations
-        The data.
-    learning_rate : float
-        Learning rate per iteration, positive.
-    threshold : float
-        Error at which learning counts as done; not below `networks.least_error`.
-    max_steps : int
-        Most iterations to take.
-
-    Returns
-    -------
-    LearningTime
-        The time, in iterations; infinite with the reason in ``status`` if it was not reached.
-
-    Raises
-    ------
-    ValueError
-        If the weights have batch axes, shapes do not match, a number is out of range, or no
-        network of these sizes has an error below the threshold.
-
-    Notes
-    -----
-    Figs. 4 and 6A. Steps as `gradient_descent` does, without its records.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dlnlib.correlations import Correlations
-    >>> from dlnlib.training import learning_time
-    >>> data = Correlations(np.eye(1), [[2.0]], 4.0, 1)
-    >>> start = (np.array([[0.1]]), np.array([[0.1]]))
-    >>> found = learning_time(start, data, learning_rate=0.1, threshold=1e-3, max_steps=500)
-    >>> print(found.time, found.status)
-    23.0 threshold
-    """
-    weights = networks.as_one_start(weights)
-    networks.require_fit(weights, correlations)
-    if np.ndim(learning_rate) != 0:
-        raise ValueError(f"learning_rate must be one number, got {learning_rate!r}")
-    _require_count("max_steps", max_steps, least=0)
-    require_attainable(threshold, weights, correlations)
-    reduction, data = narrow(weights, correlations, n_steps=max_steps)
-    run = descend(
-        reduction._replace(lift=None),
-        data,
-        learning_rate=learning_rate,
-        n_steps=max_steps,
-        threshold=threshold,
-        record_every=max(max_steps, 1),
-    )
-    status, taken = str(run.status), int(run.n_steps)
-    time = float(taken) if status == "threshold" else np.inf
-    return LearningTime(time, status, taken, float(run.errors[-1]))
-
-
+@_described
 def tanh_gradient_descent(
     weights: Sequence[ArrayLike],
     x: ArrayLike,
@@ -309,25 +531,16 @@ def tanh_gradient_descent(
 
     Parameters
     ----------
-    weights : sequence of two or more array_like, each of shape (..., n_out, n_in)
-        Where to start, first layer first. Leading axes are a batch of starts.
-    x : array_like, shape (n_examples, n_inputs)
-        Inputs, one example a row.
-    y : array_like, shape (n_examples, n_outputs)
-        Targets, one example a row.
-    learning_rate : array_like
-        Learning rate per iteration, positive; broadcast over the batch of starts.
-    n_steps : int
-        Most iterations to take.
+    %(tanh_weights)s
+    %(x)s
+    %(y)s
+    %(learning_rate)s
+    %(n_steps)s
     threshold : float, optional
         Error below which a start stops.
-    modes : Modes, optional
-        Modes in which to record the strengths of the network's own correlation.
-    record_every : int, optional
-        Iterations between records. The start and the last iteration are always recorded.
-    momentum : array_like, optional
-        Fraction :math:`\beta` of every step that the next one repeats, from 0 to 1;
-        broadcast over the batch of starts.
+    %(tanh_modes)s
+    %(record_every)s
+    %(momentum)s
 
     Returns
     -------
@@ -353,27 +566,8 @@ def tanh_gradient_descent(
     >>> print(run.status, run.errors[-1] < 1e-6)
     completed True
     """
-    weights = networks.as_weights(weights)
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    networks.require_tanh_fit(weights, x, y)
-    networks.require_modes_fit(weights, modes)
-    reduction = _reduce_outputs(weights, y.T, modes)
-    one_hot = np.array_equal(x, np.eye(len(x)))
-
-    def evaluate(current: Weights) -> _State:
-        layers = networks.activities(current, x)
-        outputs = current[-1] @ layers[-1]
-        misses = reduction.targets - outputs
-        return _State(
-            networks.half_square(misses),
-            outputs if one_hot else outputs @ x,
-            lambda: networks.tanh_backpropagate(current, layers, misses),
-        )
-
-    return _descend(
-        reduction,
-        evaluate,
-        0.5 * float(np.sum(y**2)),
+    return descend(
+        tanh(weights, x, y, modes=modes),
         learning_rate=learning_rate,
         n_steps=n_steps,
         threshold=threshold,
@@ -382,6 +576,7 @@ def tanh_gradient_descent(
     )
 
 
+@_described
 def gradient_flow(
     weights: Sequence[ArrayLike],
     correlations: Correlations,
@@ -400,10 +595,8 @@ def gradient_flow(
 
     Parameters
     ----------
-    weights : sequence of array_like, each of shape (..., n_out, n_in)
-        Where to start, first layer first. Leading axes are a batch of starts.
-    correlations : Correlations
-        The data.
+    %(weights)s
+    %(correlations)s
     times : array_like, shape (n_times,)
         Times at which to return the network, in iterations, ascending from 0 or later.
     tau : float, optional
@@ -439,12 +632,11 @@ def gradient_flow(
     >>> print(gradient_flow(start, data, times=[0, 2, 4], modes=modes(data)).mode_strengths[:, 0])
     [0.01       1.87484111 1.99995521]
     """
-    weights = networks.as_weights(weights)
-    networks.require_fit(weights, correlations)
-    networks.require_modes_fit(weights, modes)
-    times = np.asarray(times, dtype=np.float64)
-    _require_times(times)
-    _require_positive("tau", tau)
+    weights = _checks.weights(weights)
+    _checks.fit(weights, correlations)
+    _checks.modes_fit(weights, modes)
+    times = _checks.times(times)
+    tau = _checks.number("tau", tau, above=0)
     batch, shapes = weights[0].shape[:-2], [w.shape[-2:] for w in weights]
     flat = [w.reshape(-1, *shape) for w, shape in zip(weights, shapes, strict=True)]
     paths = [
@@ -454,7 +646,7 @@ def gradient_flow(
         np.stack(layer, axis=1).reshape(len(times), *batch, *shape)
         for layer, shape in zip(zip(*paths, strict=True), shapes, strict=True)
     )
-    strengths = None if modes is None else networks.strengths(networks.product_of(layers), modes)
+    strengths = None if modes is None else _arithmetic.strengths(_arithmetic.product(layers), modes)
     return Flow(layers, times, networks.error(layers, correlations), strengths)
 
 
@@ -493,8 +685,7 @@ def crossing_time(times: ArrayLike, values: ArrayLike, level: ArrayLike) -> Arra
     >>> print(crossing_time([0, 1, 2], [[0.0, 0.0], [0.2, 0.0], [0.8, 0.1]], 0.5))
     [1.5 inf]
     """
-    times, values = np.asarray(times, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    _require_times(times)
+    times, values = _checks.times(times), np.asarray(values, dtype=np.float64)
     if values.shape[:1] != times.shape:
         raise ValueError(
             f"values must have one entry for each of the {len(times)} times along its first "
@@ -511,306 +702,149 @@ def crossing_time(times: ArrayLike, values: ArrayLike, level: ArrayLike) -> Arra
     return np.where(reached.any(axis=0), crossing, np.inf)[()]
 
 
-class _Reduction(NamedTuple):
-    """Hold a network in coordinates that learning reaches, and the way back if it is wanted."""
+class _Moment(NamedTuple):
+    """Hold one step of a batch: who still moves, their weights, and who stops here."""
 
-    weights: Any
-    targets: Array
-    modes: Modes | None
-    lift: Callable[[Any], Weights] | None
+    step: int
+    going: NDArray[np.int64]
+    weights: Weights
+    found: Evaluation
+    diverged: NDArray[np.bool_]
+    arrived: NDArray[np.bool_]
+    stopping: bool
+    over: bool
 
 
-def narrow(
+def _moments(
+    problem: Problem, rates: Array, kept: Array, goal: float, n_steps: int, until: str
+) -> Iterator[_Moment]:
+    """Step a batch of starts, and yield every moment until it is over."""
+    weights = _flat(problem.start, problem.start[0].shape[:-2])
+    going = np.arange(rates.size)
+    velocity = tuple(np.zeros_like(w) for w in weights) if kept.any() else ()
+    limit: Array = np.zeros(())
+    for step in range(n_steps + 1):
+        found = problem.evaluate(weights)
+        errors = np.reshape(found.errors, -1)
+        if step == 0:
+            # An error that overflows at the start has diverged already.
+            limit = np.minimum(_DIVERGED * np.maximum(problem.zero_error, errors), _LARGEST)
+        arrived, diverged = errors < goal, ~(errors <= limit)
+        stops = arrived | diverged
+        stopping = bool(stops.any())
+        won = stopping and until == "one arrives" and bool(arrived.any())
+        over = step == n_steps or won or (stopping and bool(stops.all()))
+        yield _Moment(step, going, weights, found, diverged, arrived, stopping, over)
+        if over:
+            return
+        if stopping:
+            stay = ~stops
+            going = going[stay]
+            limit, rates, kept = (a[stay] for a in (limit, rates, kept))
+            weights, velocity = (tuple(w[stay] for w in part) for part in (weights, velocity))
+            found = problem.evaluate(weights)
+        _step(weights, found.pairs(), rates, velocity, kept)
+
+
+def _step(
     weights: Weights,
-    correlations: Correlations,
-    *,
-    n_steps: float = np.inf,
-    modes: Modes | None = None,
-    reduce: bool = True,
-) -> tuple[_Reduction, Correlations]:
-    """Return the smallest network that is worth its finding for some steps, and its data."""
-    if not reduce:
-        return _Reduction(weights, correlations.sigma_yx, modes, lambda final: final), correlations
-    widest = max((len(w) for w in weights[:-1]), default=0)
-    if weights[0].ndim == 2 and n_steps >= _SHORT and widest > _NARROW:
-        small = halved_width(weights, correlations)
-        if small is not None and _sees(small, modes):
-            reduction = _Reduction(
-                small.weights,
-                small.correlations.sigma_yx,
-                modes and Modes(small.bases[-1].T @ modes.U, modes.s, modes.Vt @ small.bases[0]),
-                lambda final: restore_width(final, weights, small),
-            )
-            return reduction, small.correlations
-    reduction = _reduce_outputs(weights, correlations.sigma_yx, modes)
-    return reduction, replace(correlations, sigma_yx=reduction.targets, sum_y=None)
+    pairs: Iterable[_arithmetic.Pair],
+    rates: Array,
+    velocity: Weights,
+    kept: Array,
+) -> None:
+    """Move weights in place, each layer as soon as its gradient is known."""
+    if weights[0].ndim == 2:
+        rates, kept = rates[0, 0, 0], kept[0, 0, 0]
+    for layer, p, d in pairs:
+        if velocity:
+            _arithmetic.add_product(velocity[layer], p, d, keep=kept)
+            weights[layer][...] += rates * velocity[layer]
+        else:
+            _arithmetic.add_product(weights[layer], p, d, scale=rates)
 
 
-def _sees(small: Reduction, modes: Modes | None) -> bool:
-    """Say whether a reduced network has all the inputs that some modes are made of."""
-    inputs = small.bases[0]
-    return modes is None or np.allclose(modes.Vt @ inputs @ inputs.T, modes.Vt, atol=1e-12)
+def _flat(weights: Weights, batch: tuple[int, ...]) -> Weights:
+    """Return our own copy, with the axes of a batch made one; a start by itself has none."""
+    shapes = [(-1, *w.shape[-2:]) if batch else w.shape for w in weights]
+    return tuple(np.array(w.reshape(s), order="C") for w, s in zip(weights, shapes, strict=True))
 
 
-def require_attainable(threshold: float, weights: Weights, correlations: Correlations) -> None:
-    """Require a threshold that some network of these sizes can reach."""
-    _require_positive("threshold", threshold)
-    rank = min(min(w.shape[-2:]) for w in weights)
-    floor = networks.least_error(correlations, rank=rank)
-    if threshold < floor - 1e-12 * correlations.trace_yy:
-        raise ValueError(
-            f"threshold must not be below {floor:.10g}, the least error of a linear network of "
-            f"rank {rank} on these data, got {threshold}"
-        )
-
-
-def is_wide(weights: Weights) -> bool:
-    """Say whether layers are so much wider than the outputs that held factors save time."""
-    widths = [len(w) for w in weights[:-1]]
-    return weights[0].ndim == 2 and min(widths, default=0) >= max(200, 10 * len(weights[-1]))
-
-
-def descend(
-    reduction: _Reduction,
-    data: Correlations,
-    *,
-    momentum: ArrayLike = 0.0,
-    dtype: DTypeLike = np.float64,
-    **options: Any,
-) -> Run:
-    """Descend the error of a linear network, or of a batch of them, that was checked before."""
-    precision = _checked_precision(dtype)
-    whitened = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
-    sigma_xx, sigma_yx = (m.astype(precision) for m in (data.sigma_xx, data.sigma_yx))
-    start = tuple(w.astype(precision, copy=False) for w in reduction.weights)
-    reduction = reduction._replace(weights=start)
-
-    def measure(composite: Array) -> tuple[Array, Array]:
-        drive = sigma_yx - (composite if whitened else composite @ sigma_xx)
-        return drive, networks.error_from_residual(composite, drive, sigma_yx, data.trace_yy)
-
-    def evaluate(current: Weights) -> _State:
-        composite = networks.product_of(current)
-        drive, errors = measure(composite)
-        return _State(errors, composite, lambda: networks.backpropagate(current, drive))
-
-    def evaluate_wide(current: _Wide) -> _State:
-        above = _products_above(current)
-        drive, errors = measure(above[0].T)
-        return _State(
-            errors,
-            above[0].T,
-            lambda: tuple(zip(above[1:], _products_below(current, drive), strict=True)),
-        )
-
-    zero_error = 0.5 * data.trace_yy
-    if np.any(momentum) or not is_wide(reduction.weights):
-        return _descend(reduction, evaluate, zero_error, momentum=momentum, **options)
-    lift = reduction.lift
-    wide = reduction._replace(
-        weights=_hold(reduction.weights), lift=lift and (lambda net: lift(_merge(net)))
-    )
-    return _descend(wide, evaluate_wide, zero_error, advance=_step_wide, **options)
-
-
-class _Wide(NamedTuple):
-    """Hold layers as W + A^T B, with as many rows of A and B in use as were not yet merged."""
-
-    weights: list[Array]
-    A: Weights
-    B: Weights
-    used: list[int]
-
-
-def _hold(weights: Weights) -> _Wide:
-    n_outputs = len(weights[-1])
-    n_rows = max(1, _HELD // n_outputs) * n_outputs
-    A = tuple(np.empty((n_rows, len(w)), dtype=w.dtype) for w in weights)
-    B = tuple(np.empty((n_rows, w.shape[1]), dtype=w.dtype) for w in weights)
-    layers = [np.ascontiguousarray(w) for w in weights]
-    return _Wide(layers, A, B, [0] * len(weights))
-
-
-def _products_above(net: _Wide) -> list[Array]:
-    """Return the transposed products of all layers, of all but the first, ..., of none."""
-
-    def down(p: Array, i: int) -> Array:
-        A, B = net.A[i][: net.used[i]], net.B[i][: net.used[i]]
-        return _transposed_times(net.weights[i], p) + B.T @ (A @ p)
-
-    layers = reversed(range(len(net.weights)))
-    outputs = np.eye(len(net.weights[-1]), dtype=net.weights[-1].dtype)
-    return list(accumulate(layers, down, initial=outputs))[::-1]
-
-
-def _products_below(net: _Wide, drive: Array) -> list[Array]:
-    """Return the transposed drive as it arrives at every layer from below."""
-
-    def up(d: Array, i: int) -> Array:
-        A, B = net.A[i][: net.used[i]], net.B[i][: net.used[i]]
-        return _times(net.weights[i], d) + A.T @ (B @ d)
-
-    return list(accumulate(range(len(net.weights) - 1), up, initial=drive.T))
-
-
-def _step_wide(
-    net: _Wide, factors: tuple[tuple[Array, Array], ...], rate: Array, _: NDArray[np.bool_]
-) -> _Wide:
-    """Append rate p d^T to every layer, and merge if that fills the factors."""
-    start = net.used[0]
-    end = start + factors[0][0].shape[1]
-    for A, B, (p, d) in zip(net.A, net.B, factors, strict=True):
-        A[start:end], B[start:end] = rate * p.T, d.T
-    # All at once: an interruption before leaves the network as it was.
-    net.used[:] = [end] * len(net.used)
-    if end == len(net.A[0]):
-        _merge(net)
-    return net
-
-
-def _merge(net: _Wide) -> Weights:
-    """Multiply all factors out, into matrices of our own."""
-    for i, (w, A, B) in enumerate(zip(net.weights, net.A, net.B, strict=True)):
-        if rows := net.used[i]:
-            total = A[:rows].T @ B[:rows]
-            total += w
-            net.weights[i], net.used[i] = total, 0
-    return tuple(net.weights)
-
-
-def _times(w: Array, x: Array) -> Array:
-    """Return w x for few columns x."""
-    whole = len(w) // _ROWS * _ROWS
-    top = w[:whole].reshape(-1, _ROWS, w.shape[1]) @ x
-    return np.concatenate([top.reshape(whole, -1), w[whole:] @ x])
-
-
-def _transposed_times(w: Array, x: Array) -> Array:
-    """Return w^T x for few columns x."""
-    whole = len(w) // _ROWS * _ROWS
-    pieces = np.ascontiguousarray(x[:whole].reshape(-1, _ROWS, x.shape[1]).swapaxes(1, 2))
-    top = (pieces @ w[:whole].reshape(-1, _ROWS, w.shape[1])).sum(axis=0)
-    return top.T + w[whole:].T @ x[whole:]
-
-
-def _reduce_outputs(weights: Weights, targets: Array, modes: Modes | None) -> _Reduction:
-    """Rotate outputs into the span of the targets and of the last layer's columns.
-
-    The last layer only ever moves by targets times something and itself times something,
-    so that its columns stay in this span, whatever their number.
-    """
-    n_outputs, n_hidden = weights[-1].shape[-2:]
-    n_targets = targets.shape[1]
-    unreduced = _Reduction(weights, targets, modes, lambda final: final)
-    if n_outputs <= n_targets + n_hidden:
-        return unreduced
-    basis, coordinates = np.linalg.qr(targets)
-    if modes is not None:
-        U = basis.T @ modes.U
-        if not np.allclose(basis @ U, modes.U, atol=1e-12):
-            return unreduced
-        modes = Modes(_pad_rows(U, n_hidden), modes.s, modes.Vt)
-    inside = basis.T @ weights[-1]
-    rest, triangle = np.linalg.qr(weights[-1] - basis @ inside)
-    last = np.concatenate([inside, triangle], axis=-2)
-
-    def lift(final: Weights) -> Weights:
-        within, beyond = final[-1][..., :n_targets, :], final[-1][..., n_targets:, :]
-        return *final[:-1], basis @ within + rest @ beyond
-
-    return _Reduction((*weights[:-1], last), _pad_rows(coordinates, n_hidden), modes, lift)
-
-
-def _pad_rows(matrix: Array, n_rows: int) -> Array:
-    return np.concatenate([matrix, np.zeros((n_rows, matrix.shape[1]))])
-
-
-def _step(current: Weights, gradients: Weights, rates: Array, moving: NDArray[np.bool_]) -> Weights:
-    stepped = tuple(w - rates * g for w, g in zip(current, gradients, strict=True))
-    if moving.all():
-        return stepped
-    here = moving[..., None, None]
-    return tuple(np.where(here, new, w) for new, w in zip(stepped, current, strict=True))
-
-
-def _descend(
-    reduction: _Reduction,
-    evaluate: Callable[[Any], _State],
-    zero_error: float,
-    *,
-    learning_rate: ArrayLike,
-    n_steps: int,
-    threshold: float | None = None,
-    record_every: int = 1,
-    momentum: ArrayLike = 0.0,
-    advance: Callable[..., Any] = _step,
-) -> Run:
-    """Step a batch of starts together until each has stopped."""
-    current: Any = reduction.weights
-    first = current.weights[0] if isinstance(current, _Wide) else current[0]
-    batch = first.shape[:-2]
-    rates = _checked_rates(learning_rate, batch).astype(first.dtype)
-    kept = _checked_momentum(momentum, batch).astype(first.dtype)
-    _require_count("n_steps", n_steps, least=0)
-    _require_count("record_every", record_every, least=1)
-    if threshold is not None:
-        _require_positive("threshold", threshold)
-    # Rounding can take an error below zero, so that no finite number means "no threshold".
-    goal = -np.inf if threshold is None else threshold
-    status = np.full(batch, "completed", dtype="<U11")
-    taken = np.full(batch, n_steps)
-    moving = np.ones(batch, dtype=bool)
-    limit: Array | float = 0.0
-    step = 0
-    velocity: Weights = ()
-    records: list[tuple[int, Array, Array | None]] = []
-
-    def record(state: _State) -> None:
-        errors = np.where(np.isnan(state.errors), np.inf, state.errors)
-        strengths = None
-        if reduction.modes is not None:
-            strengths = networks.strengths(state.composite, reduction.modes)
-            previous = records[-1][2] if records else None
-            if previous is not None:
-                strengths = np.where(np.isfinite(strengths), strengths, previous)
-        records.append((step, errors, strengths))
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        try:
-            for step in range(n_steps + 1):
-                state = evaluate(current)
-                if step == 0:
-                    # An error that overflows at the start has diverged already.
-                    limit = np.minimum(DIVERGED * np.maximum(zero_error, state.errors), _LARGEST)
-                diverged = moving & ~(state.errors <= limit)
-                finished = moving & (state.errors < goal)
-                status[diverged], status[finished] = "diverged", "threshold"
-                taken[diverged | finished] = step
-                moving &= ~(diverged | finished)
-                over = step == n_steps or not moving.any()
-                if over or step % record_every == 0:
-                    record(state)
-                if over:
-                    break
-                gradients = state.gradients()
-                if kept.any():
-                    velocity = velocity or tuple(np.zeros_like(w) for w in current)
-                    pairs = zip(velocity, gradients, strict=True)
-                    gradients = velocity = tuple(kept * v + g for v, g in pairs)
-                current = advance(current, gradients, rates, moving)
-        except KeyboardInterrupt:
-            status[moving], taken[moving] = "interrupted", step
-            if not records or records[-1][0] < step:
-                record(evaluate(current))
-    taken[moving] = step
-    times, errors, strengths = zip(*records, strict=True)
+def _recorded(problem: Problem, moments: Iterable[_Moment], record_every: int) -> Run:
+    """Follow a batch to its end, and keep what was found on the way."""
+    batch = problem.start[0].shape[:-2]
+    size = int(np.prod(batch))
+    status, taken = np.full(size, Outcome.COMPLETED, dtype=_WORD), np.zeros(size, dtype=np.int64)
+    errors, strengths = np.zeros(size), np.zeros((size, 0))
+    final = _flat(problem.start, batch) if batch else problem.start
+    records: list[tuple[int, Array, Array]] = []
+    for moment in moments:
+        recorded = moment.over or moment.step % record_every == 0
+        if recorded or moment.stopping:
+            errors[moment.going], strengths = _measured(moment, problem.modes, strengths, size)
+        if recorded:
+            records.append((moment.step, errors.copy(), strengths))
+        if moment.over or moment.stopping:
+            status[moment.going[moment.diverged]] = Outcome.DIVERGED
+            status[moment.going[moment.arrived]] = Outcome.THRESHOLD
+            leaving = moment.over | moment.diverged | moment.arrived
+            taken[moment.going[leaving]] = moment.step
+            final = _left(final, moment, leaving) if batch else moment.weights
+    times, courses, grown = zip(*records, strict=True)
     return Run(
-        reduction.lift(current) if reduction.lift else (),
-        status,
-        taken,
+        problem.restore(tuple(w.reshape(*batch, *w.shape[-2:]) for w in final)),
+        status.reshape(batch),
+        taken.reshape(batch),
         np.array(times, dtype=np.float64),
-        np.stack(errors).astype(np.float64),
-        None if reduction.modes is None else np.stack(strengths),
+        np.stack(courses).reshape(-1, *batch),
+        None if problem.modes is None else np.stack(grown).reshape(len(times), *batch, -1),
+    )
+
+
+def _measured(
+    moment: _Moment, modes: Modes | None, strengths: Array, size: int
+) -> tuple[Array, Array]:
+    """Return errors of those that move, and the strengths of all; lost ones keep their last."""
+    errors = np.reshape(moment.found.errors, -1)
+    errors = np.where(np.isnan(errors), np.inf, errors)
+    if modes is None:
+        return errors, strengths
+    new = _arithmetic.strengths(moment.found.composite, modes).reshape(len(moment.going), -1)
+    grown = np.zeros((size, new.shape[1])) if moment.step == 0 else strengths.copy()
+    grown[moment.going] = np.where(np.isfinite(new), new, grown[moment.going])
+    return errors, grown
+
+
+def _left(final: Weights, moment: _Moment, leaving: NDArray[np.bool_]) -> Weights:
+    """Put the weights of those that leave the batch among the final ones."""
+    for last, w in zip(final, moment.weights, strict=True):
+        last[moment.going[leaving]] = w[leaving]
+    return final
+
+
+def _unreduced(
+    weights: Weights, correlations: Correlations, modes: Modes | None
+) -> tuple[Weights, Correlations, Modes | None, Callable[[Weights], Weights]]:
+    return weights, correlations, modes, lambda final: final
+
+
+def _smaller(
+    weights: Weights, correlations: Correlations, modes: Modes | None
+) -> tuple[Weights, Correlations, Modes | None, Callable[[Weights], Weights]]:
+    """Return the smallest network that is worth its finding, its data, and the way back."""
+    if weights[0].ndim == 2 and max((len(w) for w in weights[:-1]), default=0) > _NARROW:
+        bases = _subspaces.reachable(weights, correlations, most=0.5)
+        seen = _subspaces.modes_inside(modes, bases) if bases else None
+        if bases and (modes is None or seen is not None):
+            small, data = _subspaces.inside(weights, correlations, bases)
+            return small, data, seen, lambda w: _subspaces.restored(w, weights, small, bases)
+    found = _subspaces.fewer_outputs(weights[-1], correlations.sigma_yx, modes)
+    data = replace(correlations, sigma_yx=found.targets, sum_y=None)
+    return (
+        (*weights[:-1], found.last),
+        data,
+        found.modes,
+        lambda final: (*final[:-1], found.restore(final[-1])),
     )
 
 
@@ -829,8 +863,10 @@ def _integrate(
 
     def velocity(_: float, flat: Array) -> Array:
         weights = unpack(flat)
-        drive = networks.residual(weights, correlations)
-        return np.concatenate([-g.ravel() for g in networks.backpropagate(weights, drive)]) / tau
+        above = _arithmetic.above(weights)
+        drive = correlations.sigma_yx - above[0] @ correlations.sigma_xx
+        gradients = _arithmetic.gradients(_arithmetic.pairs(weights, above, drive))
+        return np.concatenate([-g.ravel() for g in gradients]) / tau
 
     initial = np.concatenate([w.ravel() for w in start])
     # solve_ivp needs a span of time, even where only t = 0 is asked for.
@@ -841,48 +877,29 @@ def _integrate(
     return unpack(solution.y)
 
 
-def _checked_rates(learning_rate: ArrayLike, batch: tuple[int, ...]) -> Array:
-    rates = np.asarray(learning_rate, dtype=np.float64)
-    if not np.all(np.isfinite(rates) & (rates > 0)):
-        raise ValueError(f"learning_rate must be finite and positive, got {learning_rate!r}")
-    return _for_starts("learning_rate", rates, batch)
+def _attainable(threshold: float, problem: Problem) -> float:
+    """Return a threshold that some weights can reach."""
+    goal = _checks.number("threshold", threshold, above=0)
+    floor = problem.least_error()
+    if goal < floor - 2e-12 * problem.zero_error:
+        raise ValueError(
+            f"threshold must not be below {floor:.10g}, the least error of a network of these "
+            f"sizes on these data, got {threshold}"
+        )
+    return goal
 
 
-def _checked_precision(dtype: DTypeLike) -> np.dtype[Any]:
-    precision = np.dtype(dtype)
-    if precision not in (np.float64, np.float32):
-        raise ValueError(f"dtype must be numpy.float64 or numpy.float32, got {dtype!r}")
-    return precision
+def _fraction(name: str, value: ArrayLike) -> Array:
+    array = _checks.not_negative(name, value)
+    _checks.require(name, array, array <= 1, "must be from 0 to 1")
+    return array
 
 
-def _checked_momentum(momentum: ArrayLike, batch: tuple[int, ...]) -> Array:
-    kept = np.asarray(momentum, dtype=np.float64)
-    if not np.all((kept >= 0) & (kept <= 1)):
-        raise ValueError(f"momentum must be from 0 to 1, got {momentum!r}")
-    return _for_starts("momentum", kept, batch)
-
-
-def _for_starts(name: str, values: Array, batch: tuple[int, ...]) -> Array:
+def _per_start(name: str, values: Array, batch: tuple[int, ...]) -> Array:
+    """Return one number for each start, in the shape of its weights."""
     try:
-        return np.broadcast_to(values, batch)[..., None, None]
+        return np.broadcast_to(values, batch).reshape(-1, 1, 1)
     except ValueError:
         raise ValueError(
             f"{name} of shape {values.shape} must broadcast to the batch of starts {batch}"
         ) from None
-
-
-def _require_count(name: str, value: int, *, least: int) -> None:
-    if int(value) != value or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value}")
-
-
-def _require_positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be finite and positive, got {value}")
-
-
-def _require_times(times: Array) -> None:
-    if times.ndim != 1 or len(times) == 0 or not np.isfinite(times).all():
-        raise ValueError(f"times must be a finite, non-empty vector, got shape {times.shape}")
-    if times[0] < 0 or np.any(np.diff(times) <= 0):
-        raise ValueError("times must ascend from 0 or later, got times that do not")

@@ -1,9 +1,11 @@
 """What the build, the packaging and the sources of the book promise."""
 
 import os
+import pkgutil
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -17,6 +19,8 @@ from jupyter_cache import get_cache
 from myst_nb.core.read import myst_nb_reader_plugin
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+import dlnlib
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -24,6 +28,7 @@ import chapter_cache  # noqa: E402
 import execute_chapters  # noqa: E402
 
 NOTEBOOKS = chapter_cache.notebooks(ROOT)
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
 CHAPTER = """\
 ---
 jupytext:
@@ -66,6 +71,7 @@ def book(root):
     for name, content in {
         "dlnlib/exact.py": "u = 1\n",
         "dlnlib/data/mnist.npz": "data",
+        "ledger/claims.json": "{}",
         "requirements.lock": "numpy==1\n",
         "chapters/data/runs.csv": "1,2\n",
         "_toc.yml": "format: jb-book\nroot: intro\nchapters:\n- file: chapters/one\n",
@@ -82,7 +88,13 @@ def book(root):
 
 @pytest.mark.parametrize(
     "name",
-    ["dlnlib/exact.py", "dlnlib/data/mnist.npz", "requirements.lock", "chapters/data/runs.csv"],
+    [
+        "dlnlib/exact.py",
+        "dlnlib/data/mnist.npz",
+        "ledger/claims.json",
+        "requirements.lock",
+        "chapters/data/runs.csv",
+    ],
 )
 def test_cache_key_follows_what_the_results_depend_on(tmp_path, name):
     root = book(tmp_path)
@@ -224,7 +236,7 @@ def test_no_file_names_a_machine_path_or_a_package_registry():
 
 
 def test_conda_environment_agrees_with_the_package():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = PYPROJECT["project"]
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = [item for item in environment["dependencies"] if isinstance(item, str)]
     pip = [item["pip"] for item in environment["dependencies"] if isinstance(item, dict)]
@@ -234,31 +246,50 @@ def test_conda_environment_agrees_with_the_package():
     # Binder runs postBuild, and needs jupytext to open a chapter as a notebook.
     assert os.access(ROOT / "postBuild", os.X_OK)
     assert "--no-build-isolation --no-deps -e ." in (ROOT / "postBuild").read_text()
-    assert re.search(r"^jupytext==", (ROOT / "requirements.lock").read_text(), re.M)
+    assert re.search(r"^jupytext==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
 
 
 def test_lock_pins_every_direct_dependency():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = project["project"]["dependencies"] + project["build-system"]["requires"]
-    for extra in project["project"]["optional-dependencies"].values():
+    project = PYPROJECT["project"]
+    asked = project["dependencies"] + PYPROJECT["build-system"]["requires"]
+    for extra in project["optional-dependencies"].values():
         asked += extra
     names = {re.match(r"[\w.-]+", item).group().lower().replace("_", "-") for item in asked}
     lock = (ROOT / "requirements.lock").read_text()
-    assert names - {"dlnlib"} <= set(re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==", lock, re.M))
-    requirements = re.findall(r"^\S+==.*\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", lock, re.M)
-    assert len(requirements) == len(re.findall(r"^\S+==", lock, re.M))
+    assert names - {"dlnlib"} <= set(re.findall(r"(?m)^([a-z0-9-]+)(?:\[.*\])?==", lock))
+    requirements = re.findall(r"(?m)^\S+==.*\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", lock)
+    assert len(requirements) == len(re.findall(r"(?m)^\S+==", lock))
+
+
+def test_the_citation_has_the_version_of_the_library():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf8"))
+    assert citation["version"] == dlnlib.__version__
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def archives(tmp_path_factory):
+    """The source archive, and the wheel that it gives."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (source,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return source, wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(archives, tmp_path_factory):
     """The wheel, unpacked."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", str(ROOT), "--quiet", "--no-deps"]
-    subprocess.run([*command, "--no-build-isolation", "--no-index", "-w", str(folder)], check=True)
-    (path,) = folder.glob("*.whl")
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(folder / "unpacked")
-    return folder / "unpacked"
+    with zipfile.ZipFile(archives[1]) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_the_source_archive_has_all_that_the_tests_need(archives):
+    with tarfile.open(archives[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {path.relative_to(ROOT).as_posix() for path in git_files()}
+    assert {name for name in wanted - names if not name.startswith((".ci/", ".github/"))} == set()
 
 
 def test_wheel_has_the_library_with_its_data_and_nothing_else(wheel):
@@ -270,9 +301,10 @@ def test_wheel_has_the_library_with_its_data_and_nothing_else(wheel):
             if path.is_file() and "__pycache__" not in path.parts
         }
 
-    assert {"dlnlib/data/mnist.npz", "dlnlib/book.mplstyle"} <= package(wheel)
+    assert {"dlnlib/data/mnist.npz", "dlnlib/book.mplstyle", "dlnlib/py.typed"} <= package(wheel)
     assert package(wheel) == package(ROOT)
-    assert {path.name for path in wheel.iterdir()} == {"dlnlib", "dlnlib-0.1.0.dist-info"}
+    about = f"dlnlib-{dlnlib.__version__}.dist-info"
+    assert {path.name for path in wheel.iterdir()} == {"dlnlib", about}
 
 
 def test_wheel_imports_with_numpy_and_scipy_alone(wheel, tmp_path):
@@ -280,8 +312,8 @@ def test_wheel_imports_with_numpy_and_scipy_alone(wheel, tmp_path):
     for package in (numpy, scipy):
         for folder in Path(package.__file__).parents[1].glob(f"{package.__name__}*"):
             (tmp_path / folder.name).symlink_to(folder)
-    modules = {path.stem for path in (wheel / "dlnlib").glob("*.py")} - {"__init__"}
-    core = sorted(modules - {"plotting", "sweeps"})  # these two may ask for an extra
+    rooms = {module.name for module in pkgutil.iter_modules([wheel / "dlnlib"])}
+    core = sorted(rooms - {"plotting", "sweeps"})  # these two may ask for an extra
     code = f"""
 import importlib, sys
 sys.path[:0] = {[str(wheel), str(tmp_path)]!r}
@@ -292,5 +324,11 @@ assert dlnlib.__file__.startswith({str(wheel)!r}), dlnlib.__file__
 print(dlnlib.datasets.mnist().n_examples)
 """
     command = [sys.executable, "-I", "-S", "-W", "error", "-c", code]
-    result = subprocess.run(command, cwd=wheel, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=wheel, capture_output=True, check=False, text=True)
     assert (result.returncode, result.stdout.strip()) == (0, "50000"), result.stderr
+
+
+def test_the_ledger_is_found_from_anywhere_where_the_project_is_installed(tmp_path):
+    command = [sys.executable, "-c", "import ledger; print(ledger.__file__)"]
+    found = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert Path(found.stdout.strip()) == ROOT / "ledger" / "__init__.py"

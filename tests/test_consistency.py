@@ -1,4 +1,4 @@
-"""Tests of dlnlib.correlations.consistency."""
+"""Tests of dlnlib.consistency.consistency."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlnlib.correlations import Correlations, consistency, from_data
+from dlnlib.consistency import consistency
+from dlnlib.correlations import Correlations, from_data
 from dlnlib.datasets import hierarchical
-from dlnlib.initial_conditions import haar_columns
+from dlnlib.random_matrices import haar
 
 # Rounding in products of matrices of at most a few dozen rows, relative to the largest.
 ROUNDING = 1e-12
@@ -80,7 +81,7 @@ def test_hierarchical_data_are_consistent_in_both_directions(as_inputs):
 @given(seed=st.integers(0, 10**6), n_inputs=st.integers(2, 7), n_outputs=st.integers(1, 7))
 def test_units_and_rotations_make_no_difference(seed, n_inputs, n_outputs):
     data = random_data(n_inputs, n_outputs, seed)
-    R = haar_columns(n_inputs, n_inputs, np.random.default_rng(seed))
+    R = haar(n_inputs, n_inputs, rng=np.random.default_rng(seed))
     rotated = 9.0 * R @ data.sigma_xx @ R.T
     other = Correlations((rotated + rotated.T) / 2, -2.0 * data.sigma_yx @ R.T, 1.0, 1)
     for name in ("off_diagonal", "leakage", "off_diagonal_by_chance", "leakage_by_chance"):
@@ -104,7 +105,7 @@ def test_chance_is_the_mean_over_uniform_frames(n_inputs, n_modes):
     rng = np.random.default_rng(n_inputs)
     eigenvalues = np.arange(1.0, n_inputs + 1) ** 2
     n_draws = 4000
-    frames = [haar_columns(n_inputs, n_modes, rng) for _ in range(n_draws)]
+    frames = [haar(n_inputs, n_modes, rng=rng) for _ in range(n_draws)]
     images = np.array([eigenvalues[:, None] * v for v in frames])
     within = np.array([v.T @ image for v, image in zip(frames, images, strict=True)]) ** 2
     diagonal = np.trace(within, axis1=1, axis2=2)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlnlib.correlations import Correlations, from_data, modes
+from dlnlib import correlations
+from dlnlib.correlations import Correlations, diagonal, from_data, input_strengths, modes
 
 # Rounding in sums of at most a few hundred terms, relative to the largest.
 ROUNDING = 1e-12
@@ -22,13 +23,13 @@ def python_sums(x, y):
     return (x.T @ x).astype(float), (y.T @ x).astype(float), float(trace)
 
 
-def assert_equals_python_sums(x, y, **options):
-    correlations = from_data(x, y, **options)
+def assert_equals_python_sums(x, y):
+    found = from_data(x, y)
     sigma_xx, sigma_yx, trace_yy = python_sums(x, y)
-    np.testing.assert_array_equal(correlations.sigma_xx, sigma_xx)
-    np.testing.assert_array_equal(correlations.sigma_yx, sigma_yx)
-    assert correlations.trace_yy == trace_yy
-    assert correlations.n_examples == len(x)
+    np.testing.assert_array_equal(found.sigma_xx, sigma_xx)
+    np.testing.assert_array_equal(found.sigma_yx, sigma_yx)
+    assert found.trace_yy == trace_yy
+    assert found.n_examples == len(x)
 
 
 # Sums over examples
@@ -104,14 +105,18 @@ def test_integers_with_floats_are_floats():
 def test_chunks_make_no_difference_to_integers(n_examples, chunk_size):
     rng = np.random.default_rng(n_examples)
     x, y = (rng.integers(-200, 200, (n_examples, n), dtype=np.int16) for n in (3, 2))
-    assert_equals_python_sums(x, y, chunk_size=chunk_size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(correlations, "_CHUNK", chunk_size)
+        assert_equals_python_sums(x, y)
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 8, 100])
-def test_chunks_make_only_rounding_to_floats(chunk_size):
+def test_chunks_make_only_rounding_to_floats(monkeypatch, chunk_size):
     rng = np.random.default_rng(2)
     x, y = rng.standard_normal((40, 5)), rng.standard_normal((40, 3))
-    chunked, whole = from_data(x, y, chunk_size=chunk_size), from_data(x, y)
+    whole = from_data(x, y)
+    monkeypatch.setattr(correlations, "_CHUNK", chunk_size)
+    chunked = from_data(x, y)
     np.testing.assert_allclose(chunked.sigma_xx, whole.sigma_xx, atol=50 * ROUNDING)
     np.testing.assert_allclose(chunked.sigma_yx, whole.sigma_yx, atol=50 * ROUNDING)
     assert chunked.trace_yy == pytest.approx(whole.trace_yy, rel=ROUNDING)
@@ -131,9 +136,11 @@ def test_memory_mapped_arrays_are_read_a_chunk_at_a_time(tmp_path, dtype, monkey
     for name, array in (("x", x), ("y", y)):
         np.save(tmp_path / f"{name}.npy", array)
         mapped[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r").view(Watched)
-    correlations = from_data(mapped["x"], mapped["y"], chunk_size=8)
-    np.testing.assert_array_equal(correlations.sigma_xx, from_data(x, y).sigma_xx)
-    np.testing.assert_array_equal(correlations.sigma_yx, from_data(x, y).sigma_yx)
+    whole = from_data(x, y)
+    monkeypatch.setattr(correlations, "_CHUNK", 8)
+    read = from_data(mapped["x"], mapped["y"])
+    np.testing.assert_array_equal(read.sigma_xx, whole.sigma_xx)
+    np.testing.assert_array_equal(read.sigma_yx, whole.sigma_yx)
     assert max(largest) == 8
 
 
@@ -162,11 +169,6 @@ def test_refuses_what_is_not_data(x, y, message):
         from_data(x, y)
 
 
-def test_refuses_an_empty_chunk():
-    with pytest.raises(ValueError, match="chunk_size must be at least 1, got 0"):
-        from_data(np.ones((2, 1)), np.ones((2, 1)), chunk_size=0)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -174,9 +176,12 @@ def test_refuses_an_empty_chunk():
         ((np.eye(2), [[1.0, np.nan]], 1.0, 1), r"sigma_yx must be a finite matrix.*1 non-finite"),
         ((np.eye(3), np.ones((1, 2)), 1.0, 1), r"shape \(2, 2\) to go with .* got \(3, 3\)"),
         (([[1.0, 0.1], [0.2, 1.0]], np.ones((1, 2)), 1.0, 1), "must be symmetric.*0.1"),
-        ((np.eye(2), np.ones((1, 2)), -1.0, 1), "trace_yy must be finite and not negative"),
-        ((np.eye(2), np.ones((1, 2)), np.nan, 1), "trace_yy must be finite and not negative"),
-        ((np.eye(2), np.ones((1, 2)), 1.0, 0), "n_examples must be at least 1, got 0"),
+        ((np.eye(2), np.ones((1, 2)), -1.0, 1), "trace_yy must be a finite number of at least 0"),
+        ((np.eye(2), np.ones((1, 2)), np.nan, 1), "trace_yy must be a finite number of at least 0"),
+        (
+            (np.eye(2), np.ones((1, 2)), 1.0, 0),
+            "n_examples must be an integer of at least 1, got 0",
+        ),
     ],
 )
 def test_refuses_what_cannot_be_correlations(arguments, message):
@@ -215,3 +220,46 @@ def test_the_largest_entry_of_an_input_mode_is_positive(seed):
         peaks = np.abs(m.Vt).argmax(axis=1)
         assert np.all(m.Vt[np.arange(4), peaks] > 0)
     np.testing.assert_allclose(modes(data).U, -modes(flipped).U, atol=1e3 * ROUNDING)
+
+
+# Small data with given modes
+
+
+def test_diagonal_data_have_the_modes_that_were_asked_for():
+    data = diagonal([3.0, 2.0, 0.5], d=[1.0, 0.25, 4.0])
+    np.testing.assert_array_equal(modes(data).s, [3.0, 2.0, 0.5])
+    np.testing.assert_array_equal(input_strengths(data, modes(data)), [1.0, 0.25, 4.0])
+    # Two examples along each axis, one for each sign, fit exactly.
+    x = np.sqrt(np.array([1.0, 0.25, 4.0]) / 2)[:, None] * np.eye(3)
+    y = x * (np.array([3.0, 2.0, 0.5]) / np.array([1.0, 0.25, 4.0]))[:, None]
+    drawn = from_data(np.concatenate([x, -x]), np.concatenate([y, -y]))
+    np.testing.assert_allclose(drawn.sigma_xx, data.sigma_xx, atol=ROUNDING)
+    np.testing.assert_allclose(drawn.sigma_yx, data.sigma_yx, atol=ROUNDING)
+    assert drawn.trace_yy == pytest.approx(data.trace_yy, rel=ROUNDING)
+
+
+def test_input_strengths_are_variances_along_the_modes():
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((30, 6)) * np.arange(1, 7), rng.standard_normal((30, 4))
+    data = from_data(x, y)
+    m = modes(data)
+    np.testing.assert_allclose(input_strengths(data, m), np.sum((x @ m.Vt.T) ** 2, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("s", "d", "message"),
+    [
+        ([1.0, -1.0], 1.0, "s must not be negative, got -1.0"),
+        ([1.0, 2.0], [1.0, 0.0], "d must be positive, got 0.0"),
+        (1.0, 1.0, r"s must be a vector, got shape \(\)"),
+        ([1.0, 2.0], [1.0, 2.0, 3.0], r"s \(2,\), d \(3,\)"),
+    ],
+)
+def test_diagonal_data_refuse(s, d, message):
+    with pytest.raises(ValueError, match=message):
+        diagonal(s, d)
+
+
+def test_modes_of_other_inputs_have_no_strengths_here():
+    with pytest.raises(ValueError, match="modes must have the 3 inputs of correlations, got 2"):
+        input_strengths(diagonal([1.0, 2.0, 3.0]), modes(diagonal([1.0, 2.0])))

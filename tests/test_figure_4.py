@@ -11,7 +11,7 @@ from dlnlib.book import table
 from dlnlib.correlations import centred, krylov, modes, whitened
 from dlnlib.datasets import mnist
 from dlnlib.initial_conditions import decoupled
-from dlnlib.sweeps import race
+from dlnlib.racing import race
 from dlnlib.training import gradient_descent
 
 TABLE = Path(__file__).parents[1] / "chapters" / "data" / "printed" / "fig4.csv"

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dlnlib.correlations import Correlations, modes
+from dlnlib.correlations import Correlations, diagonal, modes
 from dlnlib.initial_conditions import (
     decoupled,
     glorot_uniform,
-    haar_columns,
     orthogonal,
     scaled_gaussian,
     small_random,
 )
 from dlnlib.networks import mode_strengths, product
+from dlnlib.random_matrices import haar
 from dlnlib.training import gradient_flow
 
 # Rounding in sums of at most a few hundred terms, relative to the largest.
@@ -98,7 +98,7 @@ def test_decoupled_stays_decoupled(sizes):
 def test_hidden_bases_are_haar():
     # The first entry of a uniform unit vector in three dimensions is itself uniform.
     rng = np.random.default_rng(7)
-    columns = np.array([haar_columns(3, 2, rng) for _ in range(2000)])
+    columns = np.array([haar(3, 2, rng=rng) for _ in range(2000)])
     gram = np.swapaxes(columns, 1, 2) @ columns
     np.testing.assert_allclose(gram, np.broadcast_to(np.eye(2), gram.shape), atol=ROUNDING)
     for i, j in np.ndindex(3, 2):
@@ -209,9 +209,9 @@ def test_orthogonal_starts_are_haar_and_not_what_the_bare_qr_gives():
         ((5,), 0.1, r"two or more positive integers, got \(5,\)"),
         ((5, 0, 4), 0.1, r"two or more positive integers, got \(5, 0, 4\)"),
         ((5, 2.5, 4), 0.1, r"two or more positive integers, got \(5, 2.5, 4\)"),
-        ((5, 6, 4), -0.1, "u0 must be finite and not negative"),
-        ((5, 6, 4), np.nan, "u0 must be finite and not negative"),
-        ((5, 6, 4), [0.1, 0.1, 0.1, np.inf], "u0 must be finite and not negative"),
+        ((5, 6, 4), -0.1, "u0 must not be negative, got -0.1"),
+        ((5, 6, 4), np.nan, "u0 must be finite, got nan"),
+        ((5, 6, 4), [0.1, 0.1, 0.1, np.inf], "u0 must be finite, got inf"),
         ((5, 6, 4), [0.1, 0.1], r"scalar or have shape \(4,\), got shape \(2,\)"),
         ((5, 2, 4), [0.1, 0.1, 0.1, 0.0], "at most 2 modes above zero.* got 3"),
     ],
@@ -226,9 +226,9 @@ def test_decoupled_refuses(sizes, u0, message):
     [
         ((5,), {}, r"two or more positive integers, got \(5,\)"),
         ((5, -1), {}, r"two or more positive integers, got \(5, -1\)"),
-        ((5, 4), {"scale": -1.0}, "scale must be finite and not negative, got -1.0"),
-        ((5, 4), {"scale": np.inf}, "scale must be finite and not negative, got inf"),
-        ((5, 4), {"n_starts": 0}, "n_starts must be at least 1, got 0"),
+        ((5, 4), {"scale": -1.0}, "scale must be a finite number of at least 0, got -1.0"),
+        ((5, 4), {"scale": np.inf}, "scale must be a finite number of at least 0, got inf"),
+        ((5, 4), {"n_starts": 0}, "n_starts must be an integer of at least 1, got 0"),
     ],
 )
 def test_small_random_refuses(sizes, options, message):
@@ -239,7 +239,7 @@ def test_small_random_refuses(sizes, options, message):
 @pytest.mark.parametrize("start", [scaled_gaussian, orthogonal])
 @pytest.mark.parametrize("gain", [-1.0, np.nan, np.inf])
 def test_a_gain_must_be_finite_and_not_negative(start, gain):
-    with pytest.raises(ValueError, match=f"gain must be finite and not negative, got {gain}"):
+    with pytest.raises(ValueError, match=f"gain must be a finite number of at least 0, got {gain}"):
         start((5, 4), rng=0, gain=gain)
 
 
@@ -248,3 +248,70 @@ def test_a_gain_must_be_finite_and_not_negative(start, gain):
 def test_scaled_starts_refuse_sizes_that_are_none(start, sizes):
     with pytest.raises(ValueError, match="layer_sizes must be two or more positive integers"):
         start(sizes, rng=0)
+
+
+# Layers that differ, and many starts
+
+
+def test_unequal_layers_have_the_strengths_that_they_were_given():
+    m = modes(diagonal([3.0, 2.0, 1.0]))
+    strengths = np.array([[0.1, 0.0, 0.3], [2.0, 0.0, -0.1], [0.5, 0.0, 0.7]])
+    start = decoupled(m, (3, 5, 4, 3), layer_strengths=strengths, rng=0)
+    np.testing.assert_allclose(mode_strengths(start, m), strengths.prod(axis=0), atol=1e-14)
+    for w, given in zip(start, strengths, strict=True):
+        sizes = np.linalg.svd(w, compute_uv=False)[:3]
+        np.testing.assert_allclose(sizes, np.sort(np.abs(given))[::-1], atol=1e-14)
+
+
+def test_equal_layers_are_a_balanced_start():
+    m = modes(diagonal([3.0, 2.0]))
+    u0 = np.array([0.2, 0.01])
+    given = np.tile(u0 ** (1 / 3), (3, 1))
+    pair = (
+        decoupled(m, (2, 4, 3, 2), u0=u0, rng=1),
+        decoupled(m, (2, 4, 3, 2), layer_strengths=given, rng=1),
+    )
+    for a, b in zip(*pair, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_modes_of_unequal_layers_stay_apart():
+    data = diagonal([3.0, 2.0])
+    m = modes(data)
+    start = decoupled(m, (2, 4, 2), layer_strengths=[[0.3, -0.1], [0.1, 0.4]], rng=2)
+    flow = gradient_flow(start, data, times=[0.0, 0.5, 1.0], modes=m)
+    ends = np.swapaxes(m.U, -1, -2) @ product([w[-1] for w in flow.weights]) @ m.Vt.T
+    np.testing.assert_allclose(ends, np.diag(flow.mode_strengths[-1]), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "u0 or layer_strengths must be given, and not both"),
+        ({"u0": 0.1, "layer_strengths": np.ones((2, 2))}, "and not both"),
+        ({"layer_strengths": np.ones((3, 2))}, r"shape \(2, 2\), .* got shape \(3, 2\)"),
+        ({"layer_strengths": [[1.0, np.nan]] * 2}, "layer_strengths must be finite, got nan"),
+        ({"layer_strengths": np.ones((2, 2)), "untargeted": True}, "u0 must be given"),
+    ],
+)
+def test_layer_strengths_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        decoupled(modes(diagonal([3.0, 2.0])), (2, 4, 2), rng=0, **options)
+
+
+def test_no_more_modes_start_than_the_narrowest_layer_has_units():
+    with pytest.raises(ValueError, match=r"at most 1 modes, .* got 2"):
+        decoupled(modes(diagonal([3.0, 2.0])), (2, 1, 2), layer_strengths=np.ones((2, 2)), rng=0)
+
+
+@pytest.mark.parametrize("start", [scaled_gaussian, glorot_uniform, orthogonal])
+def test_many_starts_are_independent_draws_of_one_law(start):
+    many = start((5, 4, 6), rng=3, n_starts=400)
+    assert [w.shape for w in many] == [(400, 4, 5), (400, 6, 4)]
+    alone = np.array([start((5, 4, 6), rng=seed)[0] for seed in range(400)])
+    spread = np.sqrt((many[0].std() ** 2 + alone.std() ** 2) / alone.size)
+    assert abs(many[0].mean() - alone.mean()) < 5 * spread
+    assert many[0].std() == pytest.approx(alone.std(), rel=0.05)
+    assert len(np.unique(many[0][:, 0, 0])) == 400
+    with pytest.raises(ValueError, match="n_starts must be an integer of at least 1, got 0"):
+        start((5, 4), rng=0, n_starts=0)

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlnlib.correlations import from_data, modes
-from dlnlib.networks import (
-    error,
-    gradient,
-    least_error,
-    mode_strengths,
-    product,
-    tanh_correlation,
-    tanh_error,
-    tanh_gradient,
+from dlnlib.networks import error, gradient, imbalance, least_error, mode_strengths, product
+from dlnlib.tanh_networks import (
+    correlation as tanh_correlation,
+)
+from dlnlib.tanh_networks import (
+    error as tanh_error,
+)
+from dlnlib.tanh_networks import (
+    gradient as tanh_gradient,
 )
 from dlnlib.training import gradient_descent
 
@@ -128,6 +128,34 @@ def test_least_error_of_a_bottleneck_is_where_descent_ends(rank):
 def test_a_rank_is_a_count(rank):
     with pytest.raises(ValueError, match=f"rank must be an integer of at least 0, got {rank}"):
         least_error(from_data(*examples()), rank=rank)
+
+
+# What flow conserves
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), (3, 4, 5, 2)])
+def test_imbalance_is_layer_above_minus_layer_below(sizes):
+    rng = np.random.default_rng(8)
+    weights = [rng.standard_normal((7, m, n)) for n, m in pairwise(sizes)]
+    found = imbalance(weights)
+    assert len(found) == len(sizes) - 2
+    for matrix, (down, up) in zip(found, pairwise(weights), strict=True):
+        for i in range(7):
+            np.testing.assert_allclose(matrix[i], up[i].T @ up[i] - down[i] @ down[i].T)
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_layers=st.integers(3, 6))
+def test_the_rate_of_imbalance_vanishes_along_the_gradient(seed, n_layers):
+    rng = np.random.default_rng(seed)
+    sizes = [int(n) for n in rng.integers(1, 5, n_layers)]
+    weights = [rng.standard_normal((m, n)) for n, m in pairwise(sizes)]
+    x = rng.standard_normal((6, sizes[0]))
+    slopes = gradient(weights, from_data(x, rng.standard_normal((6, sizes[-1]))))
+    sides = [imbalance([w + h * g for w, g in zip(weights, slopes, strict=True)]) for h in (1, -1)]
+    size = sum(np.linalg.norm(w) * np.linalg.norm(g) for w, g in zip(weights, slopes, strict=True))
+    # Quadratic in the step, so that the two sides differ by twice the rate and nothing else.
+    for up, down in zip(*sides, strict=True):
+        assert np.abs(up - down).max() <= 1e-10 * (1 + size + np.abs(up).max())
 
 
 # The tanh network

@@ -1,4 +1,4 @@
-"""Tests of greedy pretraining in dlnlib.initial_conditions."""
+"""Tests of dlnlib.pretraining."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dlnlib import exact, initial_conditions
+from dlnlib import exact
 from dlnlib.correlations import Correlations
-from dlnlib.initial_conditions import (
-    greedy_pretraining,
-    haar_columns,
-    orthogonal_pretraining,
-    small_random,
-)
+from dlnlib.initial_conditions import small_random
 from dlnlib.networks import error, product
+from dlnlib.pretraining import greedy_pretraining, orthogonal_pretraining
+from dlnlib.random_matrices import haar
 from dlnlib.training import gradient_descent
 
 # Two orders of the same few hundred steps, relative to weights of order one.
@@ -26,7 +23,7 @@ ORTHOGONAL = {"u0": 0.01, "explained": 0.99, "rng": 0}
 
 
 def data(spectrum=SPECTRUM, n_outputs=2):
-    Q = haar_columns(len(spectrum), len(spectrum), np.random.default_rng(7))
+    Q = haar(len(spectrum), len(spectrum), rng=np.random.default_rng(7))
     sigma = Q * spectrum @ Q.T
     return Correlations((sigma + sigma.T) / 2, np.ones((n_outputs, len(spectrum))), 99.0, 9), Q
 
@@ -161,7 +158,7 @@ def test_orthogonal_pretraining_is_gradient_descent_too(sizes):
     correlations, _ = data()
     found = orthogonal_pretraining(correlations, sizes, **ORTHOGONAL)
     rng, sigma = np.random.default_rng(0), correlations.sigma_xx
-    encoders = [0.1 * haar_columns(m, n, rng) for n, m in pairwise(sizes[:-1])]
+    encoders = [0.1 * haar(m, n, rng=rng) for n, m in pairwise(sizes[:-1])]
     for i, encoder in enumerate(encoders):
         run = gradient_descent(
             (encoder, encoder.T),
@@ -190,24 +187,6 @@ def test_orthogonal_pretraining_decouples_a_deep_stack_from_the_principal_compon
     np.testing.assert_allclose(np.diag(gram), 1, atol=30 * 8e-4)
 
 
-def test_an_interrupted_orthogonal_pretraining_keeps_what_it_has(monkeypatch):
-    correlations, _ = data()
-    whole = orthogonal_pretraining(correlations, (6, 6, 6, 2), **ORTHOGONAL)
-    components = initial_conditions._autoencode_components
-    courses = []
-
-    def interrupted(*args, **kwargs):
-        a, errors, status = components(*args, **kwargs)
-        courses.append(status)
-        return a, errors, "interrupted" if len(courses) == 1 else status
-
-    monkeypatch.setattr(initial_conditions, "_autoencode_components", interrupted)
-    found = orthogonal_pretraining(correlations, (6, 6, 6, 2), **ORTHOGONAL)
-    assert list(found.status) == ["interrupted", "not started"]
-    np.testing.assert_array_equal(found.weights[0], whole.weights[0])
-    assert found.n_steps[1] == 0 and np.isnan(found.learning_rates[1])
-
-
 def test_orthogonal_pretraining_reports_too_few_steps():
     correlations, _ = data()
     found = orthogonal_pretraining(correlations, (6, 6, 6, 2), **ORTHOGONAL, max_steps=3)
@@ -233,26 +212,6 @@ def test_divergence_is_reported_without_warnings_and_stops_the_stack():
     assert found.n_steps[0] < 1000
 
 
-def test_an_interruption_loses_nothing(monkeypatch):
-    correlations, _ = data()
-    whole = greedy_pretraining(correlations, (6, 6, 6, 2), **SETTINGS)
-    calls, vdot = [], np.vdot
-
-    def interrupted(a, b):
-        calls.append(1)
-        # Two products an iteration, in the second layer's fifth.
-        if len(calls) > 2 * (whole.n_steps[0] + 1 + 5):
-            raise KeyboardInterrupt
-        return vdot(a, b)
-
-    monkeypatch.setattr(initial_conditions.np, "vdot", interrupted)
-    found = greedy_pretraining(correlations, (6, 6, 6, 2), **SETTINGS)
-    assert list(found.status) == ["threshold", "interrupted"]
-    assert found.n_steps[1] == 4
-    np.testing.assert_array_equal(found.weights[0], whole.weights[0])
-    np.testing.assert_array_equal(found.errors[1], whole.errors[1][:5])
-
-
 # Bad input
 
 
@@ -263,9 +222,13 @@ def test_an_interruption_loses_nothing(monkeypatch):
         ((5, 4, 2), {}, "layer_sizes must have .* 6 inputs"),
         ((6, 4, 3), {}, "2 outputs"),
         ((6, 0, 2), {}, "positive integers"),
-        ((6, 6, 2), {"scale": 0.0}, "scale must be finite and positive, got 0.0"),
+        ((6, 6, 2), {"scale": 0.0}, "scale must be a finite number above 0, got 0.0"),
         ((6, 6, 2), {"scale": np.nan}, "scale"),
-        ((6, 6, 2), {"explained": 1.0}, "explained must lie between 0 and 1, got 1.0"),
+        (
+            (6, 6, 2),
+            {"explained": 1.0},
+            "explained must be .* above 0 and below 1, got 1.0",
+        ),
         ((6, 6, 2), {"explained": np.nan}, "explained"),
         ((6, 6, 2), {"relative_rate": -1.0}, "relative_rate"),
         ((6, 6, 2), {"max_steps": 0}, "max_steps"),
@@ -284,10 +247,14 @@ def test_bad_settings_are_refused(sizes, changed, message):
     [
         ((6, 2), {}, "layer_sizes must have a hidden layer"),
         ((6, 5, 2), {"explained": 0.5}, "layer_sizes must not narrow before the outputs"),
-        ((6, 6, 2), {"u0": 0.0}, "u0 must be finite and positive, got 0.0"),
+        ((6, 6, 2), {"u0": 0.0}, "u0 must be a finite number above 0, got 0.0"),
         ((6, 6, 2), {"u0": 1.0}, "u0 must be below 1, got 1.0"),
         ((6, 6, 2), {"relative_rate": 1.0}, "relative_rate must be below 1, got 1.0"),
-        ((6, 6, 2), {"explained": 0.0}, "explained must lie between 0 and 1, got 0.0"),
+        (
+            (6, 6, 2),
+            {"explained": 0.0},
+            "explained must be .* above 0 and below 1, got 0.0",
+        ),
         ((6, 6, 2), {"max_steps": 0.5}, "max_steps"),
     ],
 )

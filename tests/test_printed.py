@@ -11,8 +11,8 @@ from scipy.optimize import least_squares
 from dlnlib.book import table
 from dlnlib.datasets import mnist
 from dlnlib.exact import mode_strength
-from dlnlib.random_matrices import log_singular_value_cdf
-from dlnlib.signal_propagation import fixed_point, variance_map, variance_map_derivative
+from dlnlib.mean_field import fixed_point, variance_map, variance_map_derivative
+from dlnlib.spectra import log_singular_value_cdf
 
 ROOT = Path(__file__).resolve().parents[1]
 PRINTED = ROOT / "chapters" / "data" / "printed"
@@ -333,7 +333,7 @@ def test_the_drawn_variance_map_is_equation_48():
 def test_the_drawn_fixed_points_are_equation_49():
     rows = printed("fig8_right", kind="theory")
     below, above = (
-        np.array([fixed_point(max(g, 0.01)) for g in rows["g"] + shift])
+        fixed_point(gain=np.maximum(rows["g"] + shift, 0.01))
         for shift in (-HALF_OF_G - DECIMALS, HALF_OF_G + DECIMALS)
     )
     half = HALF_OF_Q + DECIMALS
@@ -343,7 +343,7 @@ def test_the_drawn_fixed_points_are_equation_49():
 def test_sampled_networks_lie_near_the_fixed_points():
     rows = printed("fig8_right", kind="simulation")
     np.testing.assert_allclose(rows["g"], np.arange(1, 19) / 10, rtol=1e-12)
-    expected = np.array([fixed_point(g) for g in rows["g"]])
+    expected = fixed_point(gain=rows["g"])
     # A mean over N = 1000 units and some layers scatters by up to 0.013 at the largest gains.
     np.testing.assert_allclose(rows["q"], expected, atol=HALF_OF_Q + 0.013)
 

@@ -1,4 +1,4 @@
-"""Tests of the exact reduction of width in dlnlib.initial_conditions."""
+"""Tests of dlnlib.reduction."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlnlib.correlations import Correlations, from_data, modes
-from dlnlib.initial_conditions import (
-    decoupled,
-    haar_columns,
-    orthogonal_pretraining,
-    reduce_width,
-    restore_width,
-    small_random,
-)
+from dlnlib.initial_conditions import decoupled, small_random
 from dlnlib.networks import error, gradient, product
+from dlnlib.pretraining import orthogonal_pretraining
+from dlnlib.random_matrices import haar
+from dlnlib.reduction import reduce_width, restore_width
 from dlnlib.training import gradient_descent
 
-# What issue and chapter promise, over hundreds of steps; relative to the largest entry.
+# What the chapter on depth promises over hundreds of steps, relative to the largest entry.
 EXACT = 1e-10
 # Rounding in sums of at most a few hundred terms, relative to the largest.
 ROUNDING = 1e-12
@@ -42,7 +38,7 @@ def data(n_inputs=6, n_outputs=3, n_examples=40, rank=None, seed=0):
 def orthogonal(sizes, seed=0, gain=0.6):
     """Return matrices with orthonormal rows or columns, times a gain."""
     rng = np.random.default_rng(seed)
-    tall = [haar_columns(max(pair), min(pair), rng) for pair in pairwise(sizes)]
+    tall = [haar(max(pair), min(pair), rng=rng) for pair in pairwise(sizes)]
     return tuple(
         gain * (q if n_out >= n_in else q.T)
         for q, (n_in, n_out) in zip(tall, pairwise(sizes), strict=True)

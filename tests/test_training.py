@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -10,16 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlnlib import networks, training
+from dlnlib import _arithmetic, networks, training
 from dlnlib.correlations import Correlations, Modes, from_data, modes
 from dlnlib.exact import mode_strength, unbalanced_mode_strength
 from dlnlib.initial_conditions import decoupled, small_random
-from dlnlib.networks import error, gradient, mode_strengths, tanh_correlation, tanh_error
+from dlnlib.networks import error, gradient, mode_strengths
+from dlnlib.tanh_networks import correlation as tanh_correlation
+from dlnlib.tanh_networks import error as tanh_error
 from dlnlib.training import (
+    Outcome,
     crossing_time,
     gradient_descent,
     gradient_flow,
-    learning_time,
+    linear,
     tanh_gradient_descent,
 )
 
@@ -150,19 +154,16 @@ def test_reduction_survives_targets_of_low_rank(tanh):
     assert_all_close(run.weights, plain_loop(start, x, y, tanh=tanh, **options)[0], REORDERING)
 
 
-def test_reduction_steps_few_outputs(monkeypatch):
-    sizes, original = [], networks.backpropagate
-
-    def watch(weights, drive):
-        sizes.append(weights[-1].shape[-2])
-        return original(weights, drive)
-
-    monkeypatch.setattr(networks, "backpropagate", watch)
+@both_networks
+def test_reduction_steps_few_outputs(tanh):
     x, y = examples(n_outputs=1000)
-    start = small_random((4, 3, 1000), scale=0.1, rng=4)
-    run = gradient_descent(start, from_data(x, y), learning_rate=1e-5, n_steps=2)
-    assert sizes == [7, 7]
-    assert run.weights[-1].shape == (1000, 3)
+    start = small_random((4, 3, 1000), scale=0.1, rng=4, n_starts=2)
+    if tanh:
+        problem = training.tanh(start, x, y)
+    else:
+        problem = linear(start, from_data(x, y))
+    assert problem.start[-1].shape[-2] <= 4 + 3 + len(x) * tanh
+    assert_all_close(problem.restore(problem.start), start, ROUNDING)
 
 
 @both_networks
@@ -346,6 +347,19 @@ def test_a_threshold_that_is_not_reached():
     assert run.status == "completed" and run.n_steps == 5
 
 
+def test_a_threshold_has_to_be_passed():
+    data = Correlations(np.eye(1), [[1.0]], 1.0, 1)
+    run = gradient_descent([[[0.0]]], data, learning_rate=0.1, n_steps=0, threshold=0.5)
+    assert run.errors[0] == 0.5 and run.status == "completed"
+
+
+def test_a_good_start_may_lose_all_that_it_had_before_it_counts_as_diverged():
+    # Off by 1e-9, the error grows 10**4-fold a step: small beside that of putting out zeros.
+    data = Correlations(np.eye(1), [[1.0]], 1.0, 1)
+    run = gradient_descent([[[1.0 + 1e-9]]], data, learning_rate=101.0, n_steps=3)
+    assert run.errors[-1] > 1e6 * 1e-18 and run.status == "completed"
+
+
 def test_rounding_below_zero_is_not_a_threshold():
     # Seeds for which the error from correlations ends at some -1e-15.
     for seed in (3, 4):
@@ -447,57 +461,61 @@ def test_a_flow_that_cannot_be_integrated_says_so(monkeypatch):
 # Interruption
 
 
-def interrupt(monkeypatch, name, call):
-    """Press Ctrl-C in a function, the given number of calls from now."""
-    original, calls = getattr(networks, name), []
+@both_networks
+def test_ctrl_c_is_pythons_own_and_leaves_the_start_as_it_was(monkeypatch, tanh):
+    x, y = examples()
+    start = small_random((4, 5, 3), scale=0.2, rng=21)
+    before = [w.copy() for w in start]
+    add, calls = _arithmetic.add_product, []
 
-    def interrupted(*arguments):
-        calls.append(name)
-        if len(calls) == call:
+    def interrupted(*arguments, **keywords):
+        calls.append(1)
+        if len(calls) == 7:
             raise KeyboardInterrupt
-        return original(*arguments)
+        add(*arguments, **keywords)
 
-    monkeypatch.setattr(networks, name, interrupted)
-
-
-@pytest.mark.parametrize(
-    ("tanh", "name", "steps"),
-    [
-        (False, "backpropagate", 6),
-        (False, "error_from_residual", 6),
-        (False, "strengths", 6),
-        (True, "tanh_backpropagate", 6),
-        (True, "activities", 6),
-    ],
-)
-def test_interruption_returns_what_was_reached(monkeypatch, tanh, name, steps):
-    x, y = examples(n_outputs=60)
-    start = small_random((4, 5, 60), scale=0.2, rng=21, n_starts=3)
-    options = {"learning_rate": 1e-3, "modes": modes(from_data(x, y)), "threshold": 1e-9}
-    expected = descend(start, x, y, tanh=tanh, n_steps=steps, **options)
-    interrupt(monkeypatch, name, steps + 1)
-    run = descend(start, x, y, tanh=tanh, n_steps=1000, **options)
-    assert np.all(run.status == "interrupted") and np.all(run.n_steps == steps)
-    np.testing.assert_array_equal(run.times, np.arange(steps + 1))
-    assert_all_close(run.weights, expected.weights, REORDERING)
-    np.testing.assert_allclose(run.errors, expected.errors, rtol=REORDERING)
-    np.testing.assert_allclose(run.mode_strengths, expected.mode_strengths, rtol=1e-6)
+    monkeypatch.setattr(_arithmetic, "add_product", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        descend(start, x, y, tanh=tanh, learning_rate=1e-3, n_steps=1000)
+    assert len(calls) == 7
+    assert_all_close(start, before, 0)
 
 
-def test_interruption_between_records_records_the_last_step(monkeypatch):
+def test_a_run_in_legs_is_the_whole_run():
     data, start = from_data(*examples()), small_random((4, 5, 3), scale=0.2, rng=22)
-    interrupt(monkeypatch, "backpropagate", 8)
-    run = gradient_descent(start, data, learning_rate=0.01, n_steps=100, record_every=5)
-    np.testing.assert_array_equal(run.times, [0, 5, 7])
-    assert run.errors[-1] == pytest.approx(error(run.weights, data), rel=ROUNDING)
+    whole = gradient_descent(start, data, learning_rate=0.01, n_steps=60)
+    leg = gradient_descent(start, data, learning_rate=0.01, n_steps=25)
+    leg = gradient_descent(leg.weights, data, learning_rate=0.01, n_steps=35)
+    assert_all_close(leg.weights, whole.weights, REORDERING)
 
 
-def test_starts_that_had_stopped_keep_their_status_when_interrupted(monkeypatch):
-    data, start = from_data(*examples()), small_random((4, 5, 3), scale=0.2, rng=23, n_starts=2)
-    interrupt(monkeypatch, "backpropagate", 20)
-    run = gradient_descent(start, data, learning_rate=[0.01, 1e3], n_steps=100)
-    np.testing.assert_array_equal(run.status, ["interrupted", "diverged"])
-    assert run.n_steps[0] == 19 > run.n_steps[1]
+# Outcomes
+
+
+def test_every_outcome_has_its_sentence():
+    for outcome in Outcome:
+        assert outcome.sentence.endswith(".") and outcome == str(outcome)
+        assert len(outcome) <= np.dtype(training._WORD).itemsize // 4
+
+
+def test_a_batch_ends_with_the_first_to_arrive_if_told_to():
+    data, start = from_data(*examples()), small_random((4, 5, 3), scale=0.2, rng=23)
+    starts = [np.stack([w] * 3) for w in start]
+    goal = 0.5 * error(start, data)
+    options = dict(learning_rate=[1e-4, 1e-2, 1e3], n_steps=4000, threshold=goal)
+    first = training.descend(linear(starts, data), until="one arrives", **options)
+    alone = gradient_descent(start, data, **options | {"learning_rate": 1e-2})
+    assert list(first.status) == ["completed", "threshold", "diverged"]
+    assert first.n_steps[0] == first.n_steps[1] == alone.n_steps > first.n_steps[2]
+    assert_all_close([w[1] for w in first.weights], alone.weights, REORDERING)
+    slow = gradient_descent(start, data, learning_rate=1e-4, n_steps=int(alone.n_steps))
+    assert_all_close([w[0] for w in first.weights], slow.weights, REORDERING)
+
+
+def test_until_is_one_of_two():
+    problem = linear(START, DATA)
+    with pytest.raises(ValueError, match="until must be 'all stop' or 'one arrives', got 'soon'"):
+        training.descend(problem, until="soon", **RATE)
 
 
 # Crossing times
@@ -541,16 +559,16 @@ RATE = {"learning_rate": 0.1, "n_steps": 1}
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"learning_rate": 0.0}, "learning_rate must be finite and positive, got 0.0"),
-        ({"learning_rate": -1.0}, "learning_rate must be finite and positive"),
-        ({"learning_rate": np.nan}, "learning_rate must be finite and positive"),
-        ({"learning_rate": [0.1, np.inf]}, "learning_rate must be finite and positive"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, got 0.0"),
+        ({"learning_rate": -1.0}, "learning_rate must be positive"),
+        ({"learning_rate": np.nan}, "learning_rate must be finite"),
+        ({"learning_rate": [0.1, np.inf]}, "learning_rate must be finite"),
         ({"learning_rate": np.ones(3)}, r"shape \(3,\) must broadcast to .* \(2,\)"),
         ({"n_steps": -1}, "n_steps must be an integer of at least 0, got -1"),
         ({"n_steps": 1.5}, "n_steps must be an integer of at least 0, got 1.5"),
         ({"record_every": 0}, "record_every must be an integer of at least 1, got 0"),
-        ({"threshold": 0.0}, "threshold must be finite and positive, got 0.0"),
-        ({"threshold": np.nan}, "threshold must be finite and positive, got nan"),
+        ({"threshold": 0.0}, "threshold must be a finite number above 0, got 0.0"),
+        ({"threshold": np.nan}, "threshold must be a finite number above 0, got nan"),
         ({"modes": modes(from_data(*examples(5, 3, 5)))}, "5 inputs to 3 outputs to go with modes"),
         ({"modes": modes(from_data(*examples(4, 9)))}, "4 inputs to 9 outputs to go with modes"),
     ],
@@ -569,8 +587,8 @@ def test_descent_refuses(tanh, options, message):
         ({"times": [-1.0, 1.0]}, "must ascend from 0 or later"),
         ({"times": [1.0, 0.5]}, "must ascend from 0 or later"),
         ({"times": [1.0, 1.0]}, "must ascend from 0 or later"),
-        ({"tau": 0.0}, "tau must be finite and positive, got 0.0"),
-        ({"tau": np.inf}, "tau must be finite and positive, got inf"),
+        ({"tau": 0.0}, "tau must be a finite number above 0, got 0.0"),
+        ({"tau": np.inf}, "tau must be a finite number above 0, got inf"),
         ({"modes": modes(from_data(*examples(5, 3, 5)))}, "5 inputs to 3 outputs to go with modes"),
     ],
 )
@@ -616,49 +634,81 @@ def test_tanh_error_is_that_of_the_run():
     assert run.errors[-1] == pytest.approx(tanh_error(run.weights, x, y), rel=ROUNDING)
 
 
-# Wide layers, whose updates are held as factors
+# Wide layers, whose gradients are added in place
 
 
 def wide_start(seed=31):
-    """Return a network wide enough to hold factors, of widths that no block divides."""
+    """Return a network wide enough to be cut into blocks, of widths that no block divides."""
     x, y = examples(n_inputs=31, n_outputs=3, n_examples=50, seed=seed)
     rng = np.random.default_rng(seed)
-    sizes = (31, 263, 290, 211, 3)
+    sizes = (31, 363, 390, 311, 3)
     weights = [rng.standard_normal((m, n)) / np.sqrt(n) for n, m in pairwise(sizes)]
     return tuple(weights), from_data(x, y)
 
 
-@pytest.mark.parametrize("n_steps", [0, 1, 25, 26, 27, 60])
-def test_held_factors_change_nothing(n_steps):
+def plainly(weights, data):
+    """Return map, error and gradients of a network, multiplied out with nothing clever."""
+
+    def chain(matrices, size):
+        return functools.reduce(lambda below, w: w @ below, matrices, np.eye(size))
+
+    sizes = [weights[0].shape[1], *(len(w) for w in weights)]
+    whole = chain(weights, sizes[0])
+    missing = data.sigma_yx - whole @ data.sigma_xx
+    error = 0.5 * (data.trace_yy - np.sum(whole * (missing + data.sigma_yx)))
+    slopes = [
+        -chain(weights[i + 1 :], sizes[i + 1]).T @ missing @ chain(weights[:i], sizes[0]).T
+        for i in range(len(weights))
+    ]
+    return whole, error, slopes
+
+
+@pytest.mark.parametrize("n_steps", [0, 1, 25])
+@pytest.mark.parametrize("fortran", [False, True])
+def test_steps_in_place_are_steps(n_steps, fortran):
     start, data = wide_start()
-    assert training.is_wide(start) and training._hold(start).A[0].shape[0] == 26 * 3
+    if fortran:
+        start = tuple(np.asfortranarray(w) for w in start)
     before = [w.copy() for w in start]
     rate = 0.05 / np.linalg.norm(data.sigma_xx, 2)
     run = gradient_descent(
         start, data, learning_rate=rate, n_steps=n_steps, modes=modes(data), record_every=7
     )
     weights, errors = start, []
-    for step in range(n_steps + 1):
-        errors.append(error(weights, data))
-        if step < n_steps:
-            slopes = gradient(weights, data)
-            weights = [w - rate * g for w, g in zip(weights, slopes, strict=True)]
-    assert_all_close(run.weights, weights, REORDERING)
+    for _ in range(n_steps + 1):
+        whole, missed, slopes = plainly(weights, data)
+        errors.append(missed)
+        last, weights = weights, [w - rate * g for w, g in zip(weights, slopes, strict=True)]
+    assert_all_close(run.weights, last, REORDERING)
     np.testing.assert_allclose(run.errors, np.array(errors)[run.times.astype(int)], rtol=REORDERING)
-    found, expected = run.mode_strengths[-1], mode_strengths(weights, modes(data))
-    np.testing.assert_allclose(found, expected, atol=REORDERING)
+    U, _, Vt = modes(data)
+    np.testing.assert_allclose(run.mode_strengths[-1], np.diag(U.T @ whole @ Vt.T), atol=REORDERING)
     assert n_steps < 20 or errors[-1] < errors[0] / 2
     assert_all_close(start, before, 0)
 
 
-def test_a_wide_network_keeps_what_it_reached_when_interrupted(monkeypatch):
+def test_large_layers_have_the_gradients_of_small_ones():
     start, data = wide_start()
-    options = {"learning_rate": 0.05 / np.linalg.norm(data.sigma_xx, 2)}
-    expected = gradient_descent(start, data, n_steps=30, **options)
-    interrupt(monkeypatch, "error_from_residual", 31)
-    run = gradient_descent(start, data, n_steps=1000, **options)
-    assert run.status == "interrupted" and run.n_steps == 30
-    assert_all_close(run.weights, expected.weights, REORDERING)
+    assert all(_arithmetic._is_thin(start[-1], w) for w in start[1:-1])
+    assert not any(_arithmetic._is_thin(w, w) for w in start[1:-1])
+    _, missed, slopes = plainly(start, data)
+    assert error(start, data) == pytest.approx(missed, rel=ROUNDING)
+    assert_all_close(gradient(start, data), slopes, REORDERING)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("keep", [None, 0.3])
+def test_a_product_is_added_where_the_matrix_lies(dtype, keep):
+    rng = np.random.default_rng(33)
+    w, p, d = (rng.standard_normal(shape).astype(dtype) for shape in ((7, 5), (3, 7), (3, 5)))
+    expected = (1.0 if keep is None else keep) * w + 0.5 * p.T @ d
+    for factors in ((p, d), (np.asfortranarray(p), np.asfortranarray(d))):
+        moved = w.copy()
+        _arithmetic.add_product(moved, *factors, scale=0.5, keep=keep)
+        np.testing.assert_allclose(moved, expected, rtol=100 * np.finfo(dtype).eps)
+        batch = np.stack([w, w])
+        _arithmetic.add_product(batch, *factors, scale=np.full((2, 1, 1), 0.5), keep=keep)
+        np.testing.assert_allclose(batch[1], expected, rtol=100 * np.finfo(dtype).eps)
 
 
 def test_momentum_reaches_wide_layers():
@@ -667,24 +717,16 @@ def test_momentum_reaches_wide_layers():
     run = gradient_descent(start, data, learning_rate=rate, n_steps=3, momentum=0.5)
     weights, velocity = start, [0.0] * len(start)
     for _ in range(3):
-        slopes = gradient(weights, data)
+        _, _, slopes = plainly(weights, data)
         velocity = [0.5 * v - rate * g for v, g in zip(velocity, slopes, strict=True)]
         weights = [w + v for w, v in zip(weights, velocity, strict=True)]
     assert_all_close(run.weights, weights, REORDERING)
 
 
-def test_learning_time_is_when_descent_first_falls_below_the_threshold():
-    start, data = wide_start()
-    case = {"learning_rate": 0.05 / np.linalg.norm(data.sigma_xx, 2), "threshold": 30.0}
-    run = gradient_descent(start, data, n_steps=500, **case)
-    found = learning_time(start, data, max_steps=500, **case)
-    assert found == (run.n_steps, "threshold", run.n_steps, run.errors[-1])
-    early = learning_time(start, data, max_steps=int(found.time) - 1, **case)
-    assert early[:3] == (np.inf, "completed", found.time - 1) and early.error >= 30
-
-
-def test_learning_time_refuses_thresholds_below_the_least_error():
+def test_thresholds_below_the_least_error_are_refused():
     start, data = wide_start()
     floor = networks.least_error(data)
-    with pytest.raises(ValueError, match=f"threshold must not be below {str(floor)[:6]}"):
-        learning_time(start, data, learning_rate=1e-3, threshold=0.9 * floor, max_steps=9)
+    options = {"learning_rate": 1e-5, "n_steps": 1}
+    with pytest.raises(ValueError, match=r"threshold must not be below .*, got"):
+        gradient_descent(start, data, threshold=0.9 * floor, **options)
+    assert gradient_descent(start, data, threshold=floor, **options).status == "completed"

@@ -1,4 +1,4 @@
-"""Tests of dlnlib.signal_propagation."""
+"""Tests of dlnlib.mean_field."""
 
 from __future__ import annotations
 
@@ -10,26 +10,21 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import erf
 
-from dlnlib import signal_propagation
-from dlnlib.random_matrices import (
-    gaussian_factors,
-    log_singular_value_cdf,
-    log_singular_value_density,
-    log_singular_values,
-    orthogonal_factors,
-)
-from dlnlib.signal_propagation import (
+from dlnlib import _jacobian_law
+from dlnlib.graded_products import log_singular_values
+from dlnlib.mean_field import (
     fixed_point,
-    jacobian,
     jacobian_moments,
-    jacobian_singular_values,
     jacobian_spectrum,
     layer_variances,
-    propagate,
     stretch_factor,
     variance_map,
     variance_map_derivative,
 )
+from dlnlib.nonlinearities import NONLINEARITIES
+from dlnlib.propagation import jacobian
+from dlnlib.random_matrices import gaussian_factors, orthogonal_factors
+from dlnlib.spectra import log_singular_value_cdf, log_singular_value_density
 
 # Rounding in sums of a few hundred terms, relative.
 ROUNDING = 1e-12
@@ -110,7 +105,7 @@ def test_variance_map_agrees_with_adaptive_quadrature_of_a_pair():
 @pytest.mark.parametrize("gain", [1.001, 1.05, 1.1, 2.0, 10.0, 300.0])
 @pytest.mark.parametrize("nonlinearity", ["tanh", "erf"])
 def test_fixed_point_is_fixed_and_attracts_from_both_sides(gain, nonlinearity):
-    q = fixed_point(gain, nonlinearity=nonlinearity)
+    q = fixed_point(gain=gain, nonlinearity=nonlinearity)
     assert variance_map(q, gain=gain, nonlinearity=nonlinearity) == pytest.approx(q, rel=1e-14)
     assert 0 <= variance_map_derivative(q, gain=gain, nonlinearity=nonlinearity) < 1
     assert variance_map(q / 2, gain=gain, nonlinearity=nonlinearity) > q / 2
@@ -120,7 +115,7 @@ def test_fixed_point_is_fixed_and_attracts_from_both_sides(gain, nonlinearity):
 @pytest.mark.parametrize("nonlinearity", ["tanh", "erf", TANH])
 @pytest.mark.parametrize("gain", [0.0, 0.3, 0.999, 1.0])
 def test_fixed_point_is_zero_up_to_the_critical_gain(gain, nonlinearity):
-    assert fixed_point(gain, nonlinearity=nonlinearity) == 0.0
+    assert fixed_point(gain=gain, nonlinearity=nonlinearity) == 0.0
 
 
 @pytest.mark.parametrize("excess", [1e-10, 1e-8, 1e-6, 1e-4])
@@ -129,17 +124,17 @@ def test_fixed_point_just_above_the_critical_gain(excess):
     e = (1 + excess) ** 2 - 1
     expansion = e / 2 * (1 + e * (17 / 12 - 1))
     # Rounding of the map over the distance to the critical gain, and the next term.
-    assert fixed_point(1 + excess) == pytest.approx(expansion, rel=1e-15 / excess + 10 * e**2)
+    assert fixed_point(gain=1 + excess) == pytest.approx(expansion, rel=1e-15 / excess + 10 * e**2)
 
 
 def test_fixed_point_of_a_nonlinearity_without_zero():
-    q = fixed_point(0.5, nonlinearity=(lambda x: x + 1, np.ones_like))
+    q = fixed_point(gain=0.5, nonlinearity=(lambda x: x + 1, np.ones_like))
     assert q == pytest.approx(1 / 3)  # q = (q + 1) / 4
 
 
 def test_approach_at_the_critical_gain_is_slow():
     # 1/q grows by 2 - (5/3) q a layer, so that 1/q - 2 l + (5/6) ln l converges.
-    q = layer_variances(1.0, 20_001, gain=1.0)
+    q = layer_variances(1.0, n_layers=20_001, gain=1.0)
     layer = np.array([2_000, 20_000])
     rest = 1 / q[layer] - 2 * layer + 5 / 6 * np.log(layer)
     assert abs(rest[1] - rest[0]) < 5e-3
@@ -147,92 +142,15 @@ def test_approach_at_the_critical_gain_is_slow():
 
 
 def test_layer_variances_converge_at_the_rate_of_the_derivative():
-    q = layer_variances([0.2, 4.0], 60, gain=1.3)
-    limit = fixed_point(1.3)
+    q = layer_variances([0.2, 4.0], n_layers=60, gain=1.3)
+    limit = fixed_point(gain=1.3)
     rate = variance_map_derivative(limit, gain=1.3)
     np.testing.assert_allclose((q[30] - limit) / (q[29] - limit), rate, rtol=1e-3)
 
 
 def test_unbounded_growth_is_reported_as_infinite():
-    q = layer_variances(1.0, 2000, gain=2.0, nonlinearity="linear")
+    q = layer_variances(1.0, n_layers=2000, gain=2.0, nonlinearity="linear")
     assert q[3] == 64 and q[-1] == np.inf
-
-
-# Sampled networks
-
-
-def test_propagate_follows_the_equation_for_one_input_and_many():
-    weights = list(gaussian_factors(6, 3, rng=0))
-    x = np.random.default_rng(1).standard_normal((2, 4, 6))
-    all_layers = propagate(x, weights, gain=1.4, nonlinearity="erf")
-    assert all_layers.shape == (4, 2, 4, 6)
-    for layer, w in enumerate(weights):
-        expected = 1.4 * w @ erf(np.sqrt(np.pi) / 2 * all_layers[layer, 1, 2])
-        np.testing.assert_allclose(all_layers[layer + 1, 1, 2], expected, atol=ROUNDING)
-    one = propagate(x[1, 2], weights, gain=1.4, nonlinearity="erf")
-    np.testing.assert_allclose(one, all_layers[:, 1, 2], atol=ROUNDING)
-
-
-@pytest.mark.parametrize("factors", [orthogonal_factors, gaussian_factors])
-def test_variance_of_sampled_networks_follows_the_map(factors):
-    rng = np.random.default_rng(2)
-    x = rng.standard_normal((40, 300))
-    x /= np.sqrt(np.mean(x**2, axis=1, keepdims=True))
-    q = np.array([np.mean(propagate(v, factors(300, 4, rng=rng), gain=1.2)[-1] ** 2) for v in x])
-    expected = layer_variances(1.0, 5, gain=1.2)[-1]
-    error = q.std(ddof=1) / np.sqrt(len(q))
-    # The map is right to order 1/N.
-    assert abs(q.mean() - expected) < N_SIGMA * error + 3 * expected / 300
-
-
-@pytest.mark.parametrize("nonlinearity", ["tanh", "erf", "relu", "linear", TANH])
-@pytest.mark.parametrize("factors", [orthogonal_factors, gaussian_factors])
-def test_jacobian_is_the_derivative_of_propagate(factors, nonlinearity):
-    weights = list(factors(8, 5, rng=3))
-    x = np.random.default_rng(4).standard_normal(8)
-    h = 1e-5
-
-    def last(x):
-        return propagate(x, weights, gain=1.1, nonlinearity=nonlinearity)[-1]
-
-    numerical = np.array([last(x + h * e) - last(x - h * e) for e in np.eye(8)]).T / (2 * h)
-    j = jacobian(x, weights, gain=1.1, nonlinearity=nonlinearity)
-    product = j.Q @ (np.exp(j.log_scales)[:, None] * j.T)
-    np.testing.assert_allclose(product, numerical, atol=1e-8)
-
-
-@pytest.mark.parametrize("factors", [orthogonal_factors, gaussian_factors])
-def test_small_singular_values_are_as_accurate_as_in_exact_arithmetic(factors):
-    size, gain = 6, 1.2
-    weights = list(factors(size, 90, rng=5))
-    x = 3 * np.random.default_rng(6).standard_normal(size)
-    with mp.workdps(120):
-        product, y = mp.eye(size), mp.matrix(x.tolist())
-        for w in weights:
-            w = gain * mp.matrix(w.tolist())
-            product = w * mp.diag([mp.sech(v) ** 2 for v in y]) * product
-            y = w * y.apply(mp.tanh)
-        exact = sorted(map(float, mp.svd_r(product, compute_uv=False)), reverse=True)
-    s = jacobian_singular_values(x, weights, gain=gain)
-    assert exact[-1] < 1e-17 * exact[0]  # beyond what a product in double precision keeps
-    # Rounding in activities, over ninety layers of a chaotic network.
-    np.testing.assert_allclose(s, exact, rtol=1e-8)
-
-
-def test_layers_are_multiplied_out_only_while_that_is_harmless(monkeypatch):
-    weights = list(orthogonal_factors(30, 40, rng=7))
-    x = 2 * np.random.default_rng(8).standard_normal(30)
-    merged = log_singular_values(jacobian(x, weights, gain=1.1))
-    monkeypatch.setattr(signal_propagation, "MAX_CONDITION", 0.0)
-    np.testing.assert_allclose(
-        merged, log_singular_values(jacobian(x, weights, gain=1.1)), atol=1e-9
-    )
-
-
-def test_linear_orthogonal_jacobian_is_an_isometry():
-    weights = orthogonal_factors(50, 99, rng=9)
-    s = jacobian_singular_values(np.ones(50), weights, gain=0.9, nonlinearity="linear")
-    np.testing.assert_allclose(s, 0.9**99, rtol=ROUNDING)
 
 
 # The limiting law
@@ -314,8 +232,39 @@ def test_a_few_effective_layers_act_as_all(monkeypatch):
     case = {"q": 4.0, "n_layers": 60, "gain": 1.0}
     log_s = np.linspace(-6, -1.5, 12)
     few = jacobian_spectrum(log_s, **case)
-    monkeypatch.setattr(signal_propagation, "N_EFFECTIVE", 59)
+    monkeypatch.setattr(_jacobian_law, "_N_EFFECTIVE", 59)
     np.testing.assert_allclose(few.density, jacobian_spectrum(log_s, **case).density, atol=LAW)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"q": 1.0, "n_layers": 100, "gain": 1.0},
+        {"q": 4.0, "n_layers": 30, "gain": 1.1},
+        {"q": 1.0, "n_layers": 20, "gain": 1.0, "nonlinearity": "erf"},
+    ],
+)
+def test_far_down_the_share_of_a_gaussian_law_falls_to_nothing(case):
+    h = 0.1
+    log_s = np.linspace(-600, -20, 30)[:, None] + h * np.array([-1, 0, 1])
+    law = jacobian_spectrum(log_s, ensemble="gaussian", **case)
+    assert law.error.max() < LAW
+    assert np.all((law.cdf >= 0) & (law.cdf <= 1)) and law.cdf[0, 0] < 1e-5
+    assert np.diff(law.cdf.ravel()).min() > -LAW
+    slope = (law.cdf[:, 2] - law.cdf[:, 0]) / (2 * h)
+    np.testing.assert_allclose(law.density[:, 1], slope, rtol=1e-2, atol=LAW)
+
+
+@pytest.mark.parametrize("name", _jacobian_law._PATHS)
+def test_squared_slopes_stay_off_the_cut_along_the_paths(name):
+    height, climb = _jacobian_law._PATHS[name]
+    x = np.linspace(0, 15, 10_001)
+    _, slope = NONLINEARITIES[name]
+    argument = np.unwrap(np.angle(slope(x + 1j * height(x)) ** 2))
+    assert -1.8 - ROUNDING <= argument.min() and argument.max() <= ROUNDING
+    # The speed is the slope of the path: central differences, good to h^2.
+    h = 1e-5
+    np.testing.assert_allclose((height(x + h) - height(x - h)) / (2 * h), climb(x), atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +287,7 @@ def test_samples_follow_the_law(factors, case):
     for _ in range(n_networks):
         x = rng.standard_normal(size)
         x *= np.sqrt(case["q"] / np.mean(x**2))
-        s = log_singular_values(jacobian(x, factors(size, n_factors, rng=rng), **options))
+        s = log_singular_values(jacobian(factors(size, n_factors, rng=rng), x, **options))
         shares.append(np.mean(s[:, None] <= log_s, axis=0))
     errors = np.std(shares, axis=0, ddof=1) / np.sqrt(n_networks)
     # The limit is right to order 1/N.
@@ -352,7 +301,8 @@ def test_moments_are_those_of_samples():
     for _ in range(60):
         x = rng.standard_normal(100)
         x /= np.sqrt(np.mean(x**2))
-        squares = jacobian_singular_values(x, orthogonal_factors(100, 8, rng=rng), gain=1.1) ** 2
+        J = jacobian(orthogonal_factors(100, 8, rng=rng), x, gain=1.1)
+        squares = np.exp(2 * log_singular_values(J))
         means.append(squares.mean())
         variances.append(squares.var() / squares.mean() ** 2)
     for sample, expected in zip((means, variances), moments, strict=True):
@@ -360,7 +310,36 @@ def test_moments_are_those_of_samples():
         assert abs(np.mean(sample) - expected) < N_SIGMA * error + 3 * expected / 100
 
 
-# Bad input
+# Arguments
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        variance_map,
+        variance_map_derivative,
+        stretch_factor,
+        lambda q, gain: layer_variances(q, n_layers=7, gain=gain)[-1],
+        lambda q, gain: jacobian_moments(q, n_layers=7, gain=gain, ensemble="gaussian").mean,
+        lambda q, gain: jacobian_moments(q, n_layers=7, gain=gain).relative_variance,
+    ],
+)
+def test_variances_and_gains_broadcast(function):
+    q, gain = np.array([[0.1], [1.0], [5.0]]), np.array([0.5, 1.0, 1.5, 2.0])
+    of_arrays = function(q, gain=gain)
+    one_by_one = [[function(float(a), gain=g) for g in gain] for a in q[:, 0]]
+    np.testing.assert_allclose(of_arrays, one_by_one, rtol=ROUNDING)
+    assert np.ndim(function(1.0, gain=1.0)) == 0
+    with pytest.raises(ValueError, match=r"broadcast together, got q \(3,\), gain \(2,\)"):
+        function([1.0, 2.0, 3.0], gain=[1.0, 2.0])
+
+
+def test_fixed_points_of_many_gains_are_those_of_each():
+    gain = np.array([[0.0, 0.9, 1.0], [1.01, 1.5, 30.0]])
+    one_by_one = [[fixed_point(gain=g) for g in row] for row in gain]
+    np.testing.assert_allclose(fixed_point(gain=gain), one_by_one, rtol=ROUNDING)
+    assert np.ndim(fixed_point(gain=1.5)) == 0
+    assert fixed_point(gain=[]).shape == (0,)
 
 
 @pytest.mark.parametrize("function", [variance_map, variance_map_derivative, stretch_factor])
@@ -370,15 +349,15 @@ def test_variances_must_be_finite_and_not_negative(function, q):
         function(q, gain=1.0)
 
 
-@pytest.mark.parametrize("gain", [-1.0, np.nan, np.inf, [1.0, 2.0]])
-def test_gains_must_be_one_finite_number_not_negative(gain):
+@pytest.mark.parametrize("gain", [-1.0, np.nan, np.inf, [1.0, -2.0]])
+def test_gains_must_be_finite_and_not_negative(gain):
     network = {"q": 1.0, "n_layers": 3, "gain": gain}
     for call in (
         lambda: variance_map(1.0, gain=gain),
-        lambda: fixed_point(gain),
-        lambda: layer_variances(1.0, 3, gain=gain),
-        lambda: propagate([1.0], [[[1.0]]], gain=gain),
-        lambda: jacobian([1.0], [[[1.0]]], gain=gain),
+        lambda: variance_map_derivative(1.0, gain=gain),
+        lambda: stretch_factor(1.0, gain=gain),
+        lambda: fixed_point(gain=gain),
+        lambda: layer_variances(**network),
         lambda: jacobian_moments(**network),
         lambda: jacobian_spectrum(0.0, **network),
     ):
@@ -386,26 +365,20 @@ def test_gains_must_be_one_finite_number_not_negative(gain):
             call()
 
 
-@pytest.mark.parametrize(
-    "nonlinearity",
-    [
-        *("softsign", np.tanh, (np.tanh,), 3, (np.tanh, 1.0), (np.tanh, lambda x: 1.0)),
-        (lambda x: np.full(3, np.nan), np.cos),
-    ],
-)
-def test_nonlinearity_must_be_known_or_a_pair_of_functions(nonlinearity):
-    with pytest.raises(ValueError, match="nonlinearity must"):
-        variance_map(1.0, gain=1.0, nonlinearity=nonlinearity)
+def test_moments_need_a_gain_that_lets_something_through():
+    with pytest.raises(ValueError, match=r"gain must be positive, got 0\.0"):
+        jacobian_moments(1.0, n_layers=3, gain=[1.0, 0.0])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"q": -1.0}, "q must not be negative"),
+        ({"q": -1.0}, "q must be a finite number of at least 0, got -1"),
         ({"q": [1.0, 2.0]}, "q must be one number"),
-        ({"n_layers": 1}, "n_layers must be at least 2"),
-        ({"n_layers": 2.5}, "n_layers must be a positive integer"),
-        ({"gain": 0.0}, "gain must be positive"),
+        ({"n_layers": 1}, "n_layers must be an integer of at least 2, got 1"),
+        ({"n_layers": 2.5}, "n_layers must be an integer of at least 2, got 2.5"),
+        ({"gain": 0.0}, "gain must be a finite number above 0, got 0"),
+        ({"gain": [1.0, 2.0]}, "gain must be one number"),
         ({"ensemble": "haar"}, "ensemble must be"),
         ({"log_s": [0.0, np.nan]}, "log_s must be finite"),
     ],
@@ -415,40 +388,20 @@ def test_arguments_of_the_law(change, message):
         jacobian_spectrum(**({"log_s": 0.0, "q": 1.0, "n_layers": 3, "gain": 1.0} | change))
 
 
-@pytest.mark.parametrize("call", [propagate, jacobian, jacobian_singular_values])
-@pytest.mark.parametrize(
-    ("x", "weights", "message"),
-    [
-        ([1.0, np.nan], [np.eye(2)], "x must be finite"),
-        (1.0, [np.eye(1)], "x must"),
-        ([1.0, 2.0], [np.eye(3)], r"weights must have shape \(2, 2\)"),
-        ([1.0, 2.0], [np.full((2, 2), np.inf)], "weights must be finite"),
-    ],
-)
-def test_inputs_and_weights_must_be_finite_and_fit(call, x, weights, message):
-    with pytest.raises(ValueError, match=message):
-        call(x, weights, gain=1.0)
-
-
-def test_jacobian_is_of_one_input_and_at_least_one_layer():
-    with pytest.raises(ValueError, match=r"one input.*\(3, 2\)"):
-        jacobian(np.ones((3, 2)), [np.eye(2)], gain=1.0)
-    with pytest.raises(ValueError, match="at least one"):
-        jacobian([1.0], [], gain=1.0)
-
-
 def test_fixed_point_says_why_there_is_none():
     with pytest.raises(ValueError, match="every variance a fixed point"):
-        fixed_point(1.0, nonlinearity="linear")
-    with pytest.raises(RuntimeError, match="at q = 1e\\+12 a layer still multiplies it by 4"):
-        fixed_point(2.0, nonlinearity="linear")
+        fixed_point(gain=1.0, nonlinearity="linear")
+    with pytest.raises(
+        RuntimeError, match="gain 2: at q = 1e\\+12 a layer still multiplies it by 4"
+    ):
+        fixed_point(gain=[0.5, 2.0], nonlinearity="linear")
     rng = np.random.default_rng(12)
     noise = (lambda x: np.tanh(x) * rng.uniform(0.999, 1.001), np.ones_like)
     with pytest.raises(RuntimeError, match="the best found"):
-        fixed_point(1.5, nonlinearity=noise)
+        fixed_point(gain=1.5, nonlinearity=noise)
 
 
 def test_a_law_that_was_not_resolved_is_reported_with_place_and_error(monkeypatch):
-    monkeypatch.setattr(signal_propagation, "N_NODES", (96,))
+    monkeypatch.setattr(_jacobian_law, "_N_NODES", (96,))
     with pytest.raises(RuntimeError, match=r"not converge at . of 2 points, first at log_s = -6"):
         jacobian_spectrum([-6.0, 2.0], q=4.0, n_layers=3, gain=1.0)
