@@ -5,15 +5,12 @@ follow it, linked to their rows. The role {claims}`confirmed`, or `all`, gives a
 """
 
 from collections import Counter
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
-import dlnlib
-from dlnlib.claims import CLAIMS, VERDICTS, recorded_verdicts
-
-RECORD = Path(dlnlib.__file__).parent / "data" / "claims.json"
+from ledger import CLAIMS, VERDICTS, recorded_verdicts
+from ledger.record import RECORD
 
 
 def badges(names, docname):

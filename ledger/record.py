@@ -1,0 +1,675 @@
+"""What a claim is, how it is measured, and how its verdict follows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dlnlib import _fingerprint, book
+
+__all__ = [
+    "FIGURE",
+    "IDENTITY",
+    "NUMBER",
+    "QUALITATIVE",
+    "SCALING",
+    "SLIP",
+    "VERDICTS",
+    "Amendment",
+    "Check",
+    "Claim",
+    "Finding",
+    "Result",
+    "Tolerance",
+    "at_least",
+    "at_most",
+    "claim",
+    "claims_of",
+    "equal",
+    "evaluate",
+    "fingerprint",
+    "forget",
+    "in_order",
+    "missing_tables",
+    "passes",
+    "read_table",
+    "recorded_verdicts",
+    "shared",
+    "summary",
+    "verdict",
+]
+
+IDENTITY, NUMBER, SCALING = "exact identity", "numerical value", "scaling law"
+QUALITATIVE, SLIP, FIGURE = "qualitative", "slip", "figure"
+KINDS = (IDENTITY, NUMBER, SCALING, QUALITATIVE, SLIP, FIGURE)
+
+CONFIRMED, CONDITIONAL = "confirmed", "confirmed with a condition"
+CORRECTED, NOT_CONFIRMED = "corrected", "not confirmed"
+VERDICTS = (CONFIRMED, CONDITIONAL, CORRECTED, NOT_CONFIRMED)
+
+ROOT = Path(__file__).parents[1]
+RECORD = Path(__file__).with_name("claims.json")
+TABLES = ROOT / "chapters" / "data"
+
+
+class Tolerance(NamedTuple):
+    """Hold how far a measurement may be off, and why.
+
+    Attributes
+    ----------
+    size : float
+        Largest difference that is allowed.
+    reason : str
+        Where that size comes from.
+    """
+
+    size: float
+    reason: str
+
+
+class Check(NamedTuple):
+    """Hold one measured number and what it is held against.
+
+    Attributes
+    ----------
+    measured : float
+        What was found.
+    relation : str
+        How it should relate to `expected`: one of =, ≤, ≥.
+    expected : float
+        What it should be, or its bound.
+    tolerance : float
+        How far off it may be.
+    reason : str
+        Where the tolerance, or the bound, comes from.
+    """
+
+    measured: float
+    relation: Literal["=", "≤", "≥"]
+    expected: float
+    tolerance: float
+    reason: str
+
+
+class Amendment(NamedTuple):
+    """Hold what a statement needs to become true, measured.
+
+    Attributes
+    ----------
+    text : str
+        The condition, or the right form.
+    check : Check
+        Its measurement.
+    """
+
+    text: str
+    check: Check
+
+
+class Finding(NamedTuple):
+    """Hold everything that measuring a claim found.
+
+    Attributes
+    ----------
+    stated : Check
+        The statement as it stands.
+    condition : Amendment or None
+        The statement where a condition holds.
+    correction : Amendment or None
+        The statement put right.
+    """
+
+    stated: Check
+    condition: Amendment | None = None
+    correction: Amendment | None = None
+
+
+class Claim(NamedTuple):
+    """Hold a checkable statement of the paper.
+
+    Attributes
+    ----------
+    name : str
+        Its id.
+    where : str
+        Its place in the paper.
+    section : str
+        Section or appendix of the paper.
+    statement : str
+        What is claimed, in the reading that is tested.
+    kind : str
+        Exact identity, numerical value, scaling law, qualitative, slip, or figure: what the
+        authors drew, read from their drawing.
+    label : str
+        Label of its place in the book.
+    equations : tuple of int
+        Numbered equations of the paper that it covers.
+    tables : tuple of str
+        Tables of the folder `TABLES` that measuring it reads.
+    measure : callable
+        Measures it; takes nothing and returns a `Finding` or a `Check`.
+    """
+
+    name: str
+    where: str
+    section: str
+    statement: str
+    kind: str
+    label: str
+    equations: tuple[int, ...]
+    tables: tuple[str, ...]
+    measure: Callable[[], Finding | Check]
+
+
+class Result(NamedTuple):
+    """Hold a claim's finding with what follows from it.
+
+    Attributes
+    ----------
+    claim : Claim
+        What was measured.
+    finding : Finding
+        What was found.
+    verdict : str
+        One of `VERDICTS`.
+    seconds : float
+        How long measuring took.
+    """
+
+    claim: Claim
+    finding: Finding
+    verdict: str
+    seconds: float
+
+
+def claim(
+    name: str,
+    where: str,
+    statement: str,
+    *,
+    section: str,
+    kind: str,
+    label: str | None = None,
+    equations: Iterable[int] = (),
+    tables: Iterable[str] = (),
+) -> Callable[[Callable[[], Finding | Check]], Claim]:
+    """Make a function the measurement of a claim, and return that claim in its place.
+
+    Parameters
+    ----------
+    name : str
+        Id of the claim, unique.
+    where : str
+        Its place in the paper.
+    statement : str
+        What is claimed, in our words, in the reading that is tested.
+    section : str
+        Section or appendix of the paper.
+    kind : str
+        One of ``IDENTITY``, ``NUMBER``, ``SCALING``, ``QUALITATIVE``, ``SLIP``, ``FIGURE``.
+    label : str, optional
+        Label of its place in the book; by default `name`.
+    equations : iterable of int, optional
+        Numbered equations of the paper that it covers.
+    tables : iterable of str, optional
+        Tables of the folder ``chapters/data`` that measuring it reads.
+
+    Returns
+    -------
+    callable
+        Decorator that returns a `Claim`.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown.
+
+    Examples
+    --------
+    >>> from ledger import Tolerance, claim, equal, passes
+    >>> @claim("two", "Eq. 0", "One and one are two.", section="0", kind="exact identity")
+    ... def addition():
+    ...     return equal(1 + 1, 2, Tolerance(0, "whole numbers"))
+    >>> passes(addition.measure())
+    True
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+    place = name if label is None else label
+
+    def enter(measure: Callable[[], Finding | Check]) -> Claim:
+        covered, read = tuple(equations), tuple(tables)
+        return Claim(name, where, section, statement, kind, place, covered, read, measure)
+
+    return enter
+
+
+def claims_of(namespace: Mapping[str, Any]) -> tuple[Claim, ...]:
+    """Return the claims that a module defines, in the order in which it defines them.
+
+    Parameters
+    ----------
+    namespace : mapping of str to object
+        Names of the module, ``vars()`` on its last line.
+
+    Returns
+    -------
+    tuple of Claim
+        Its claims.
+
+    Examples
+    --------
+    >>> from ledger import CLAIMS
+    >>> from ledger.record import claims_of
+    >>> [claim.name for claim in claims_of({"one": CLAIMS["eq-12"], "other": "no claim"})]
+    ['eq-12']
+    """
+    return tuple(value for value in namespace.values() if isinstance(value, Claim))
+
+
+def in_order(*claims: Claim) -> dict[str, Claim]:
+    """Put claims in the order of the paper.
+
+    Parameters
+    ----------
+    *claims : Claim
+        Claims; those of one section in their order.
+
+    Returns
+    -------
+    dict of str to Claim
+        Claims by their id. Sections come in the order of their numbers, appendices after them
+        in that of their letters, and the claims of each in the order given.
+
+    Raises
+    ------
+    ValueError
+        If two claims have the same id.
+
+    Examples
+    --------
+    >>> from ledger import CLAIMS
+    >>> from ledger.record import in_order
+    >>> list(in_order(CLAIMS["eq-46"], CLAIMS["eq-12"], CLAIMS["eq-1"]))
+    ['eq-1', 'eq-12', 'eq-46']
+    """
+
+    def place(claim: Claim) -> tuple[bool, list[int], str]:
+        is_appendix = claim.section.isalpha()
+        numbers = [] if is_appendix else [int(n) for n in claim.section.split(".")]
+        return is_appendix, numbers, claim.section
+
+    counts = Counter(claim.name for claim in claims)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise ValueError(f"ids of claims must be unique, got {', '.join(twice)} more than once")
+    return {claim.name: claim for claim in sorted(claims, key=place)}
+
+
+def equal(measured: ArrayLike, expected: float, tolerance: Tolerance) -> Check:
+    """Hold a number against the one expected.
+
+    Parameters
+    ----------
+    measured : array_like, scalar
+        What was found.
+    expected : float
+        What it should be.
+    tolerance : Tolerance
+        How far off it may be, and why.
+
+    Returns
+    -------
+    Check
+        The comparison.
+
+    Examples
+    --------
+    >>> from ledger import Tolerance, equal, passes
+    >>> passes(equal(1.02, 1.0, Tolerance(0.05, "two standard errors")))
+    True
+    """
+    return Check(float(np.asarray(measured)), "=", float(expected), *tolerance)
+
+
+def at_most(measured: ArrayLike, bound: float, reason: str) -> Check:
+    """Hold a number against an upper bound.
+
+    Parameters
+    ----------
+    measured : array_like, scalar
+        What was found.
+    bound : float
+        What it must not exceed.
+    reason : str
+        Where the bound comes from.
+
+    Returns
+    -------
+    Check
+        The comparison.
+
+    Examples
+    --------
+    >>> from ledger import at_most, passes
+    >>> passes(at_most(3.0, 2.0, "an example"))
+    False
+    """
+    return Check(float(np.asarray(measured)), "≤", float(bound), 0.0, reason)
+
+
+def at_least(measured: ArrayLike, bound: float, reason: str) -> Check:
+    """Hold a number against a lower bound.
+
+    Parameters
+    ----------
+    measured : array_like, scalar
+        What was found.
+    bound : float
+        What it must reach.
+    reason : str
+        Where the bound comes from.
+
+    Returns
+    -------
+    Check
+        The comparison.
+
+    Examples
+    --------
+    >>> from ledger import at_least, passes
+    >>> passes(at_least(3.0, 2.0, "an example"))
+    True
+    """
+    return Check(float(np.asarray(measured)), "≥", float(bound), 0.0, reason)
+
+
+def passes(check: Check) -> bool:
+    """Tell whether a measurement is what it should be.
+
+    Parameters
+    ----------
+    check : Check
+        The comparison.
+
+    Returns
+    -------
+    bool
+        False also for a measurement that is not a number.
+
+    Examples
+    --------
+    >>> from ledger import at_most, passes
+    >>> passes(at_most(float("nan"), 2.0, "an example"))
+    False
+    """
+    if check.relation == "=":
+        return abs(check.measured - check.expected) <= check.tolerance
+    if check.relation == "≤":
+        return check.measured <= check.expected + check.tolerance
+    return check.measured >= check.expected - check.tolerance
+
+
+def verdict(finding: Finding) -> str:
+    """Return what follows from the measurements of a claim.
+
+    Parameters
+    ----------
+    finding : Finding
+        The measurements.
+
+    Returns
+    -------
+    str
+        Confirmed if the statement passes as it stands; confirmed with a condition, or
+        corrected, if it fails and its amendment passes; otherwise not confirmed.
+
+    Examples
+    --------
+    >>> from ledger import Amendment, Finding, at_most, verdict
+    >>> fails, holds = at_most(3.0, 2.0, "as printed"), at_most(3.0, 4.0, "with a factor 2")
+    >>> verdict(Finding(fails, correction=Amendment("a factor 2 is missing", holds)))
+    'corrected'
+    """
+    if passes(finding.stated):
+        return CONFIRMED
+    if finding.condition is not None and passes(finding.condition.check):
+        return CONDITIONAL
+    if finding.correction is not None and passes(finding.correction.check):
+        return CORRECTED
+    return NOT_CONFIRMED
+
+
+def evaluate(claim: Claim, *, cache: str | PathLike[str] | None = None) -> Result:
+    """Measure a claim, or recall its measurement by the same code.
+
+    Parameters
+    ----------
+    claim : Claim
+        The claim.
+    cache : path, optional
+        Folder that keeps measurements, below a name made from everything that they depend on:
+        library, ledger, the committed tables, and the versions of Python, NumPy and SciPy. By
+        default nothing is kept or recalled.
+
+    Returns
+    -------
+    Result
+        Measurements and verdict.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the claim reads a table that is not there.
+
+    Examples
+    --------
+    >>> from ledger import CLAIMS, evaluate
+    >>> evaluate(CLAIMS["eq-23"]).verdict
+    'corrected'
+    """
+    for table in missing_tables(claim):
+        raise _missing(table)
+    kept = None if cache is None else Path(cache) / fingerprint() / f"{claim.name}.json"
+    if kept is not None and kept.exists():
+        finding, seconds = json.loads(kept.read_text("utf8"))
+        found = _as_finding(*finding)
+        return Result(claim, found, verdict(found), seconds)
+    begin = time.perf_counter()
+    measured = claim.measure()
+    found = Finding(measured) if isinstance(measured, Check) else measured
+    result = Result(claim, found, verdict(found), time.perf_counter() - begin)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        # Written aside and renamed, so that an interruption leaves no half a file.
+        scratch = kept.with_suffix(".part")
+        scratch.write_text(json.dumps([found, result.seconds]), "utf8")
+        scratch.replace(kept)
+    return result
+
+
+def recorded_verdicts() -> dict[str, str]:
+    """Return the verdicts on record.
+
+    Returns
+    -------
+    dict of str to str
+        Verdicts by the id of their claim. ``python -m ledger --record`` writes them.
+
+    Examples
+    --------
+    >>> from ledger import recorded_verdicts
+    >>> recorded_verdicts()["eq-12"]
+    'confirmed'
+    """
+    return dict(json.loads(RECORD.read_text("utf8")))
+
+
+def summary(verdicts: Mapping[str, str] | None = None) -> str:
+    """Return in one sentence how many claims came out how.
+
+    Parameters
+    ----------
+    verdicts : mapping of str to str, optional
+        Verdicts by the id of their claim; those on record by default.
+
+    Returns
+    -------
+    str
+        The sentence.
+
+    Examples
+    --------
+    >>> from ledger import summary
+    >>> summary({"eq-1": "confirmed", "eq-26": "corrected"})
+    'Of 2 statements 1 is confirmed, 0 confirmed with a condition, 1 corrected, 0 not confirmed.'
+    """
+    counts = Counter((recorded_verdicts() if verdicts is None else verdicts).values())
+    first = counts[CONFIRMED]
+    others = ", ".join(f"{counts[outcome]} {outcome}" for outcome in VERDICTS[1:])
+    verb = "is" if first == 1 else "are"
+    return f"Of {counts.total()} statements {first} {verb} {CONFIRMED}, {others}."
+
+
+@cache
+def fingerprint() -> str:
+    """Return a hash of everything that measurements depend on, as it is at the first call.
+
+    Returns
+    -------
+    str
+        Hash of the library and its data, the ledger's code, the committed tables, and the
+        versions of Python, NumPy and SciPy. The verdicts on record are no part of it.
+
+    Examples
+    --------
+    >>> from ledger.record import fingerprint
+    >>> len(fingerprint())
+    16
+    """
+    paths = [*Path(__file__).parent.glob("*.py"), *TABLES.rglob("*.csv")]
+    return _fingerprint.of_files(paths, ROOT, _fingerprint.of_library())
+
+
+def missing_tables(claim: Claim) -> list[str]:
+    """Return the tables that measuring a claim would read in vain.
+
+    Parameters
+    ----------
+    claim : Claim
+        The claim.
+
+    Returns
+    -------
+    list of str
+        Names of those of its tables that are not there; none in a checkout of the repository.
+
+    Examples
+    --------
+    >>> from ledger import CLAIMS
+    >>> from ledger.record import missing_tables
+    >>> missing_tables(CLAIMS["fig-4-times"])
+    []
+    """
+    return [table for table in claim.tables if not (TABLES / table).is_file()]
+
+
+def read_table(name: str) -> NDArray[Any]:
+    """Read a table of the folder ``chapters/data``.
+
+    Parameters
+    ----------
+    name : str
+        The table's path in that folder.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        The rows, with the columns by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such table.
+
+    Examples
+    --------
+    >>> from ledger.record import read_table
+    >>> print(read_table("printed/fig4.csv")["epochs"][0])
+    7
+    """
+    path = TABLES / name
+    if not path.is_file():
+        raise _missing(name)
+    return book.table(path)
+
+
+T = TypeVar("T")
+_FORGET: list[Callable[[], None]] = []
+
+
+def shared(function: Callable[..., T]) -> Callable[..., T]:
+    """Make a function compute once what several claims are measured on.
+
+    Parameters
+    ----------
+    function : callable
+        Function of hashable arguments.
+
+    Returns
+    -------
+    callable
+        The function, which remembers what it returned until `forget`.
+
+    Examples
+    --------
+    >>> from ledger.record import forget, shared
+    >>> train = shared(lambda seed: print("training") or seed)
+    >>> train(1), train(1)
+    training
+    (1, 1)
+    >>> forget()
+    """
+    remembering = cache(function)
+    _FORGET.append(remembering.cache_clear)
+    return remembering
+
+
+def forget() -> None:
+    """Forget everything that is `shared`, so that it is computed anew.
+
+    Examples
+    --------
+    >>> from ledger.record import forget
+    >>> forget()
+    """
+    for clear in _FORGET:
+        clear()
+
+
+def _missing(table: str) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"{TABLES / table} is missing; claims about drawings and long runs read such tables, which "
+        "are in a checkout of the repository: run the ledger there"
+    )
+
+
+def _as_finding(
+    stated: list[Any], condition: list[Any] | None, correction: list[Any] | None
+) -> Finding:
+    return Finding(Check(*stated), _as_amendment(condition), _as_amendment(correction))
+
+
+def _as_amendment(plain: list[Any] | None) -> Amendment | None:
+    if plain is None:
+        return None
+    text, check = plain
+    return Amendment(text, Check(*check))
