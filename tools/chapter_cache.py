@@ -5,7 +5,6 @@ figures made with an older `dlnlib`. The cache folder is therefore named after e
 that the results depend on.
 """
 
-import hashlib
 import sys
 from pathlib import Path
 
@@ -15,18 +14,22 @@ from myst_nb.core.read import is_myst_markdown_notebook
 from sphinx.util.logging import getLogger
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-INPUTS = ("requirements.lock", "dlnlib/**/*", "chapters/data/**/*", "benchmarks/*.csv")
+from dlnlib._fingerprint import of_files
+
+INPUTS = (
+    "requirements.lock",
+    "dlnlib/**/*",
+    "ledger/**/*",
+    "chapters/data/**/*",
+    "benchmarks/*.csv",
+)
 
 
 def cache_key(root):
     """Return a hash of the library, its data, the data beside the chapters, the lock and Python."""
-    digest = hashlib.sha256(sys.version.encode())
-    for pattern in INPUTS:
-        for path in sorted(Path(root).glob(pattern)):
-            if path.is_file() and "__pycache__" not in path.parts:
-                name, content = path.relative_to(root).as_posix(), path.read_bytes()
-                digest.update(f"{name} {len(content)} ".encode() + content)
-    return digest.hexdigest()[:16]
+    root = Path(root)
+    paths = [path for pattern in INPUTS for path in root.glob(pattern)]
+    return of_files(paths, root, sys.version)
 
 
 def cache_folder(root):

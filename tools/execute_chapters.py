@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from time import perf_counter
 
+import yaml
 from chapter_cache import adopt, cache_folder, is_cached, notebooks, store
 from jupyter_cache import get_cache
 from myst_nb.core.read import myst_nb_reader_plugin
@@ -20,7 +21,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parents[1]
-CELL_TIMEOUT = 1800  # seconds, as in _config.yml
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
+CELL_TIMEOUT = CONFIG["execute"]["timeout"]  # seconds
 
 
 def report(state, page, detail=""):
@@ -94,8 +96,9 @@ def main():
         else:
             stale[page] = notebook
     n_parallel = min(os.cpu_count() or 1, len(stale)) or 1
-    if n_parallel > 1:
-        os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # One thread for each, however many there are: with more, BLAS sums in another order, and runs
+    # at the edge of stability take another course.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return 1 if execute_all(cache, stale, n_parallel) else 0
 
 

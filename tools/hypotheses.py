@@ -24,7 +24,8 @@ from dlnlib.correlations import Correlations, centred, from_data, krylov, modes,
 from dlnlib.datasets import mnist, read_idx
 from dlnlib.initial_conditions import decoupled
 from dlnlib.networks import least_error
-from dlnlib.sweeps import race, sweep
+from dlnlib.racing import race
+from dlnlib.sweeps import sweep
 from dlnlib.training import gradient_descent
 
 PRINTED = table(TABLES / "printed" / "fig4.csv")
@@ -94,7 +95,7 @@ def treated_as_white() -> Correlations:
     return replace(c, sigma_xx=c.n_examples * np.eye(784))
 
 
-def images(chosen: slice, own_mean: bool = False) -> Correlations:
+def images(chosen: slice, *, own_mean: bool = False) -> Correlations:
     """Return the moments of some of the 60,000 images, centred."""
     folder = Path(os.environ["DLNLIB_MNIST"])
     x = read_idx(folder / "train-images-idx3-ubyte.gz")[chosen].reshape(-1, 784) / 255

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from dlnlib import datasets, initial_conditions
+from dlnlib import datasets, initial_conditions, pretraining
 from dlnlib.correlations import Correlations, centred, whitened
-from dlnlib.random_matrices import gaussian_product, log_eigenvalues, log_singular_values
-from dlnlib.sweeps import race, sweep, tanh_race
+from dlnlib.graded_products import gaussian_product, log_eigenvalues, log_singular_values
+from dlnlib.racing import race, tanh_race
+from dlnlib.sweeps import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT, TABLES = ROOT / "_build" / "paper", ROOT / "chapters" / "data"
@@ -133,7 +134,7 @@ def draw_mnist(start: str, n_layers: int, seed: int) -> dict[str, Sequence[np.nd
     """Draw a network of 1000 hidden units a layer, with two output layers to choose from."""
     sizes, rng = (784, *[1000] * (n_layers - 2), 10), np.random.default_rng([6, n_layers, seed])
     if start == "pretrained":
-        weights = initial_conditions.orthogonal_pretraining(
+        weights = pretraining.orthogonal_pretraining(
             digits_whitened(), sizes, rng=rng, **PRETRAINING
         ).weights
     else:
