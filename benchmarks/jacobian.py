@@ -13,33 +13,29 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.stats import ortho_group
 
-from dlnlib.initial_conditions import haar_columns
-from dlnlib.random_matrices import (
-    gaussian_factors,
-    graded_product,
-    log_singular_values,
-    orthogonal_factors,
-)
-from dlnlib.signal_propagation import jacobian
+from dlnlib.graded_products import graded_product, log_singular_values
+from dlnlib.propagation import jacobian
+from dlnlib.random_matrices import gaussian_factors, haar, orthogonal_factors
 
 N_FACTORS = 99
 
 
-def timed(function: Callable[..., Any], *args: Any) -> tuple[Any, float]:
+def timed(function: Callable[..., Any], *args: Any, **options: Any) -> tuple[Any, float]:
     """Return a result, and the seconds that it took."""
     begin = time.perf_counter()
-    result = function(*args)
+    result = function(*args, **options)
     return result, time.perf_counter() - begin
 
 
 def accurate(x, weights, gain):
     """Return the logarithms of the singular values by the library."""
-    return log_singular_values(jacobian(x, weights, gain=gain))
+    return log_singular_values(jacobian(weights, x, gain=gain))
 
 
 def plain(x, weights, gain):
@@ -65,14 +61,14 @@ def main():
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     rng = np.random.default_rng(1312)
     gaussian = rng.standard_normal((size, size))
-    haar_columns(size, size, rng)  # the first call also starts the threads of BLAS
+    haar(size, size, rng=rng)  # the first call also starts the threads of BLAS
     seconds = {
         "QR alone": min(timed(np.linalg.qr, gaussian)[1] for _ in range(3)),
-        "haar_columns": min(timed(haar_columns, size, size, rng)[1] for _ in range(3)),
+        "haar": min(timed(partial(haar, rng=rng), size, size)[1] for _ in range(3)),
         "scipy.stats.ortho_group": timed(ortho_group.rvs, size, 1, rng)[1],
     }
     for name, t in seconds.items():
-        print(f"{name:>24}: {t:7.3f} s, {t / seconds['haar_columns']:5.2f} of haar_columns")
+        print(f"{name:>24}: {t:7.3f} s, {t / seconds['haar']:5.2f} of haar")
     x = 2 * rng.standard_normal(size)
     cases = {
         "orthogonal weights, g = 1.1": (orthogonal_factors, 1.1),

@@ -180,8 +180,8 @@ def peak_memory(n_layers: int) -> float:
         "from dlnlib import correlations, datasets, initial_conditions, training;"
         f"w = initial_conditions.glorot_uniform((784, *[1000] * {n_layers - 2}, 10), rng=0);"
         "data = correlations.whitened(correlations.centred(datasets.mnist()), epsilon=0.01);"
-        "training.learning_time(w, data, learning_rate=1e-12, threshold=1.3e4,"
-        " max_steps=20); print(open('/proc/self/status').read())"
+        "training.gradient_descent(w, data, learning_rate=1e-12, n_steps=20);"
+        "print(open('/proc/self/status').read())"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     # Not getrusage: what it counts begins with the process that started this one.
