@@ -8,8 +8,9 @@ wing             room                       what it holds
 ===============  =========================  ====================================================
 ground           `nonlinearities`           functions with their slopes
 ground           `random_matrices`          draws: Haar, Gaussian and orthogonal factors
-theory           `exact`                    closed forms of learning: time courses, learning
-                                            rates, momentum, dropout, hierarchies
+theory           `exact`                    closed forms of learning, one file for each kind:
+                                            time courses, unbalanced starts, curvature and
+                                            rates, steps, momentum, dropout, hierarchies
 theory           `spectra`                  limiting laws of products of random matrices
 theory           `mean_field`               wide networks: variance maps, law of the Jacobian
 simulation       `correlations`             the data as gradient descent sees it
@@ -18,7 +19,7 @@ simulation       `datasets`                 hierarchical data, MNIST
 simulation       `networks`                 linear networks: error, gradient, mode strengths
 simulation       `tanh_networks`            the same for tanh hidden units
 simulation       `initial_conditions`       where learning starts
-simulation       `reduction`                the width that learning can reach
+simulation       `reduction`                exact reduction to the units that learning reaches
 simulation       `training`                 the problem, the one loop, descent and flow
 simulation       `pretraining`              greedy autoencoders
 simulation       `racing`                   which learning rate is fastest

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from dlnlib._typing import Array, Weights
-from dlnlib.correlations import Correlations, Modes
+from dlnlib.correlations import Modes
 
 __all__ = [
     "Pair",
@@ -27,7 +27,6 @@ __all__ = [
     "half_square",
     "pairs",
     "product",
-    "residual",
     "strengths",
     "tanh_pairs",
     "times",
@@ -54,11 +53,6 @@ def product(weights: Weights) -> Array:
     for w in weights[-2::-1]:
         composite = times(composite, w)
     return composite
-
-
-def residual(weights: Weights, correlations: Correlations) -> Array:
-    """Return Sigma_yx - W Sigma_xx, the drive of every layer."""
-    return correlations.sigma_yx - product(weights) @ correlations.sigma_xx
 
 
 def error(composite: Array, drive: Array, sigma_yx: Array, trace_yy: float) -> Array:
@@ -95,9 +89,9 @@ def add_product(
     keep: Array | float | None = None,
 ) -> None:
     """Replace w by keep * w + scale * p^T d, in place: one read and one write of w."""
-    if p is not None and w.ndim == 2 and 0 < len(p) <= _ROWS and w.size > 0:
+    if p is not None and w.ndim == 2 and 0 < len(p) <= _ROWS and _in_place(w):
         gemm = blas.dgemm if w.dtype == np.float64 else blas.sgemm
-        # BLAS counts columns first, so that all three are passed transposed, without a copy.
+        # BLAS counts columns first, so that all three are passed transposed, w without a copy.
         gemm(
             scale,
             d.T,
@@ -111,6 +105,11 @@ def add_product(
     if keep is not None:
         w *= keep
     w += scale * d if p is None else np.swapaxes(scale * p, -1, -2) @ d
+
+
+def _in_place(w: Array) -> bool:
+    """Tell whether BLAS would change this matrix, and not a copy of it."""
+    return w.size > 0 and w.flags.c_contiguous and w.flags.writeable and w.dtype.char in "fd"
 
 
 def strengths(composite: Array, modes: Modes) -> Array:
@@ -140,7 +139,7 @@ def tanh_pairs(weights: Weights, layers: list[Array], errors: Array) -> Iterator
 
 
 def _is_thin(x: Array, w: Array) -> bool:
-    return w.ndim == 2 and len(x) <= _ROWS and len(x) * w.size >= _THREADED
+    return x.ndim == w.ndim == 2 and len(x) <= _ROWS and len(x) * w.size >= _THREADED
 
 
 def times(x: Array, w: Array) -> Array:

@@ -6,8 +6,9 @@ import hashlib
 import inspect
 import platform
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -36,14 +37,21 @@ def of_library() -> str:
 
 
 def of_function(function: Callable[..., Any]) -> str:
-    """Return a hash of a function with all that its file holds; without a file, of its code."""
-    while isinstance(function, partial):
-        function = function.func
+    """Return a hash of a function with all that its file holds; without a file, of itself."""
     try:
         path = Path(inspect.getsourcefile(function) or "")
     except TypeError:
         path = Path()
     if path.is_file():
         return of_files([path], path.parent, function.__qualname__)
-    code = function.__code__
-    return of_files([], _LIBRARY, function.__qualname__, repr((code.co_code, code.co_consts)))
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    given = repr((function.__defaults__, function.__kwdefaults__, cells))
+    return of_files([], _LIBRARY, function.__qualname__, given, *_words(function.__code__))
+
+
+def _words(code: CodeType) -> list[str]:
+    """Return what a piece of code does and names, that of functions inside it included."""
+    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
+    plain = [c for c in code.co_consts if not isinstance(c, CodeType)]
+    own = [code.co_code.hex(), repr(code.co_names), repr(code.co_varnames), repr(plain)]
+    return own + [word for piece in inner for word in _words(piece)]

@@ -25,7 +25,6 @@ __all__ = [
 
 _WHITE = 255
 _N_PIXELS = 784
-_N_DIGITS = 10
 _GZIP_MAGIC = b"\x1f\x8b"
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 

@@ -56,7 +56,7 @@ def decoupled(
     modes : Modes
         The modes of the data.
     %(layer_sizes)s
-    u0 : array_like, scalar or shape (n_modes,)
+    u0 : array_like, scalar or shape (n_modes,), optional
         Initial mode strengths, not negative. A scalar is given to as many of the
         strongest modes as the narrowest layer can carry; the rest start at zero.
     layer_strengths : array_like, shape (n_layers - 1, n_modes), optional
@@ -136,6 +136,8 @@ def _fully_decoupled(
             f"layer_sizes must have hidden layers of {n_inputs} units or more, as many as inputs, "
             f"to go with untargeted, got {sizes}"
         )
+    if not modes.present.any():
+        raise ValueError(f"modes must have strengths to go with untargeted, got {modes.s}")
     U, V = modes.U[:, modes.present], modes.Vt[modes.present].T
     strength = _initial_strengths(u0, V.shape[1], n_inputs)[:1] ** (1 / (len(sizes) - 1))
     rest = np.linalg.svd(V)[0][:, V.shape[1] :]

@@ -357,7 +357,9 @@ def jacobian_moments(
     means = squares @ _WEIGHTS
     spreads = squares**2 @ _WEIGHTS / means**2 - 1
     log_mean = np.sum(np.log(means), axis=0) + 2 * n_factors * np.log(gain)
-    return JacobianMoments(np.exp(log_mean)[()], np.sum(spreads, axis=0) + v * n_factors)
+    with np.errstate(over="ignore"):
+        mean = np.exp(log_mean)[()]
+    return JacobianMoments(mean, np.sum(spreads, axis=0) + v * n_factors)
 
 
 def jacobian_spectrum(

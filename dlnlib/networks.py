@@ -93,10 +93,9 @@ def error(weights: Sequence[ArrayLike], correlations: Correlations) -> Array:
     """
     weights = _checks.weights(weights)
     _checks.fit(weights, correlations)
-    drive = _arithmetic.residual(weights, correlations)
-    return _arithmetic.error(
-        _arithmetic.product(weights), drive, correlations.sigma_yx, correlations.trace_yy
-    )
+    composite = _arithmetic.product(weights)
+    drive = correlations.sigma_yx - composite @ correlations.sigma_xx
+    return _arithmetic.error(composite, drive, correlations.sigma_yx, correlations.trace_yy)
 
 
 def least_error(correlations: Correlations, *, rank: int | None = None) -> float:
@@ -192,7 +191,7 @@ def gradient(weights: Sequence[ArrayLike], correlations: Correlations) -> Weight
 
 
 def imbalance(weights: Sequence[ArrayLike]) -> Weights:
-    r"""Return what gradient flow conserves: by how much neighbouring layers differ.
+    r"""Return the matrices that gradient flow conserves: by how much neighbouring layers differ.
 
     .. math:: W^{l+1\,T} W^{l+1} - W^l W^{l\,T}, \qquad l = 1, \dots, L - 1.
 

@@ -277,7 +277,7 @@ def _autoencoder(encoder: Array, decoder: Array, eigenvalues: Array) -> Problem:
         down = (up - outer @ encoder) * eigenvalues, (signal - inner @ up).T
         return Evaluation(error, _NO_MAP, lambda: (Pair(i, None, d) for i, d in enumerate(down)))
 
-    return Problem((encoder, decoder), evaluate, total / 2, lambda: 0.0, None, lambda w: w)
+    return Problem((encoder, decoder), evaluate, total / 2, lambda: 0.0)
 
 
 def _components(variances: Array, u0: float) -> Problem:
@@ -291,7 +291,7 @@ def _components(variances: Array, u0: float) -> Problem:
         return Evaluation(error, _NO_MAP, lambda: [Pair(0, None, a * drive)])
 
     start = np.full((1, len(variances)), np.sqrt(u0))
-    return Problem((start,), evaluate, variances.sum() / 2, lambda: 0.0, None, lambda w: w)
+    return Problem((start,), evaluate, variances.sum() / 2, lambda: 0.0)
 
 
 def _trained(problem: Problem, rate: float, explained: float, max_steps: int) -> Run:

@@ -201,7 +201,7 @@ def tanh_race(
         learning_rates=learning_rates,
         threshold=threshold,
         max_steps=max_steps,
-        at_once=at_once,
+        at_once=max(np.size(learning_rates), 1) if at_once is None else at_once,
     )
 
 
@@ -239,8 +239,8 @@ def fastest(
     Raises
     ------
     ValueError
-        If an argument is out of range, or no weights of these sizes have an error below the
-        threshold.
+        If the problem has batch axes, an argument is out of range, or no weights of these sizes
+        have an error below the threshold.
 
     Notes
     -----
@@ -256,6 +256,9 @@ def fastest(
     >>> fastest(problem, learning_rates=[0.1, 0.3], threshold=1e-3, max_steps=99).learning_time
     7.0
     """
+    if problem.start[0].ndim != 2:
+        shape = problem.start[0].shape
+        raise ValueError(f"problem must be one start without batch axes, got shape {shape}")
     rates, order = _descending(learning_rates)
     max_steps = _checks.count("max_steps", max_steps)
     size = _at_once(problem, len(rates)) if at_once is None else _checks.count("at_once", at_once)

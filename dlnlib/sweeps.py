@@ -9,6 +9,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,8 @@ def sweep(
     ------
     ValueError
         If a case can not be written as JSON.
+    TypeError
+        If `function` is no plain function, such as a partial one.
 
     Notes
     -----
@@ -93,6 +96,8 @@ def sweep(
 
 
 def _name(function: Callable[..., Any], case: Mapping[str, Any]) -> str:
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"function must be one that is known by its code, got {function!r}")
     function_name = f"{function.__module__}.{function.__qualname__}"
     code = _fingerprint.of_library(), _fingerprint.of_function(function)
     key = {"case": case, "function": function_name, "code": code}

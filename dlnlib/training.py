@@ -135,8 +135,9 @@ class Evaluation(NamedTuple):
     composite : ndarray, shape (..., n_outputs, n_inputs)
         The map from inputs to outputs, or what stands for it, in which mode strengths are read.
     pairs : callable
-        Returns the gradients, one (layer, p, d) after the other, for ``-p.T @ d``. A layer may
-        be changed once its pair is out.
+        Returns the gradients, one (layer, p, d) after the other, for ``-p.T @ d``, with p of
+        shape (..., rank, n_out), or None for the identity, and d of shape (..., rank, n_in).
+        A layer may be changed once its pair is out.
     """
 
     errors: Array
@@ -152,7 +153,8 @@ class Problem(NamedTuple):
     start : tuple of ndarray, shapes (..., n_out, n_in)
         Where to start, in the coordinates in which it is stepped.
     evaluate : callable
-        Takes weights to their `Evaluation`.
+        Takes weights to their `Evaluation`. The axes of a batch come as one, which shrinks as
+        starts stop; `racing.fastest` adds one to a start without.
     zero_error : float
         Error of putting out zeros.
     least_error : callable
@@ -167,8 +169,8 @@ class Problem(NamedTuple):
     evaluate: Callable[[Weights], Evaluation]
     zero_error: float
     least_error: Callable[[], float]
-    modes: Modes | None
-    restore: Callable[[Weights], Weights]
+    modes: Modes | None = None
+    restore: Callable[[Weights], Weights] = tuple
 
 
 class Run(NamedTuple):
@@ -218,6 +220,18 @@ class Flow(NamedTuple):
     times: Array
     errors: Array
     mode_strengths: Array | None
+
+
+class _Reduced(NamedTuple):
+    """Hold starts, data and modes in smaller coordinates, and the way back."""
+
+    weights: Weights
+    correlations: Correlations
+    modes: Modes | None
+    restore: Callable[[Weights], Weights]
+
+
+_Reduce = Callable[[Weights, Correlations, Modes | None], _Reduced | None]
 
 
 @_described
@@ -271,11 +285,23 @@ def linear(
     >>> [w.shape for w in linear(start, data).start]
     [(3, 3), (3, 3), (3, 3)]
     """
+    return _linear(weights, correlations, modes, dtype, (_narrowed, _rotated) if reduce else ())
+
+
+def _linear(
+    weights: Sequence[ArrayLike],
+    correlations: Correlations,
+    modes: Modes | None,
+    dtype: DTypeLike,
+    reductions: Sequence[_Reduce],
+) -> Problem:
+    """Return the problem of a linear network in the first smaller coordinates that there are."""
     weights, precision = _checks.weights(weights), _checks.precision(dtype)
     _checks.fit(weights, correlations)
     _checks.modes_fit(weights, modes)
-    smaller = _smaller if reduce else _unreduced
-    start, data, modes, restore = smaller(weights, correlations, modes)
+    found = (reduced(weights, correlations, modes) for reduced in reductions)
+    unreduced = _Reduced(weights, correlations, modes, lambda final: final)
+    start, data, modes, restore = next((small for small in found if small), unreduced)
     white = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
     sigma_xx, sigma_yx = (m.astype(precision) for m in (data.sigma_xx, data.sigma_yx))
 
@@ -377,7 +403,7 @@ def descend(
     Parameters
     ----------
     problem : Problem
-        What is descended, as `linear` or `tanh` make it.
+        What is descended, as `linear` or `tanh` make it, or one of your own.
     %(learning_rate)s
     %(n_steps)s
     threshold : float, optional
@@ -412,17 +438,17 @@ def descend(
     >>> print(run.status, run.n_steps)
     ['threshold' 'threshold' 'diverged'] [23 11  3]
     """
-    batch, precision = problem.start[0].shape[:-2], problem.start[0].dtype
+    batch, precision = problem.start[0].shape[:-2], _checks.precision(problem.start[0].dtype)
     rates = _per_start("learning_rate", _checks.positive("learning_rate", learning_rate), batch)
-    kept = _per_start("momentum", _fraction("momentum", momentum), batch)
+    kept = _per_start("momentum", _checks.fraction("momentum", momentum), batch)
     n_steps = _checks.count("n_steps", n_steps, least=0)
     record_every = _checks.count("record_every", record_every)
     goal = -np.inf if threshold is None else _attainable(threshold, problem)
     if until not in ("all stop", "one arrives"):
         raise ValueError(f"until must be 'all stop' or 'one arrives', got {until!r}")
-    rates, kept = rates.astype(precision), kept.astype(precision)
-    moments = _moments(problem, rates, kept, goal, n_steps, until)
     with np.errstate(over="ignore", invalid="ignore"):
+        rates, kept = rates.astype(precision), kept.astype(precision)
+        moments = _moments(problem, rates, kept, goal, n_steps, until)
         return _recorded(problem, moments, record_every)
 
 
@@ -497,11 +523,10 @@ def gradient_descent(
     >>> print(run.status, run.n_steps)
     threshold 23
     """
-    problem = linear(
-        weights, correlations, modes=modes, dtype=dtype, reduce=reduce and n_steps >= _SHORT
-    )
+    n_steps = _checks.count("n_steps", n_steps, least=0)
+    worthwhile = (_narrowed, _rotated) if n_steps >= _SHORT else (_rotated,)
     return descend(
-        problem,
+        _linear(weights, correlations, modes, dtype, worthwhile if reduce else ()),
         learning_rate=learning_rate,
         n_steps=n_steps,
         threshold=threshold,
@@ -733,7 +758,7 @@ def _moments(
         stops = arrived | diverged
         stopping = bool(stops.any())
         won = stopping and until == "one arrives" and bool(arrived.any())
-        over = step == n_steps or won or (stopping and bool(stops.all()))
+        over = step == n_steps or won or bool(stops.all())
         yield _Moment(step, going, weights, found, diverged, arrived, stopping, over)
         if over:
             return
@@ -766,8 +791,8 @@ def _step(
 
 def _flat(weights: Weights, batch: tuple[int, ...]) -> Weights:
     """Return our own copy, with the axes of a batch made one; a start by itself has none."""
-    shapes = [(-1, *w.shape[-2:]) if batch else w.shape for w in weights]
-    return tuple(np.array(w.reshape(s), order="C") for w, s in zip(weights, shapes, strict=True))
+    axes, dtype = (int(np.prod(batch)),) if batch else (), weights[0].dtype
+    return tuple(np.array(w.reshape(*axes, *w.shape[-2:]), dtype=dtype, order="C") for w in weights)
 
 
 def _recorded(problem: Problem, moments: Iterable[_Moment], record_every: int) -> Run:
@@ -789,15 +814,17 @@ def _recorded(problem: Problem, moments: Iterable[_Moment], record_every: int) -
             status[moment.going[moment.arrived]] = Outcome.THRESHOLD
             leaving = moment.over | moment.diverged | moment.arrived
             taken[moment.going[leaving]] = moment.step
-            final = _left(final, moment, leaving) if batch else moment.weights
+            final = _kept_from(final, moment, leaving) if batch else moment.weights
     times, courses, grown = zip(*records, strict=True)
     return Run(
         problem.restore(tuple(w.reshape(*batch, *w.shape[-2:]) for w in final)),
         status.reshape(batch),
         taken.reshape(batch),
         np.array(times, dtype=np.float64),
-        np.stack(courses).reshape(-1, *batch),
-        None if problem.modes is None else np.stack(grown).reshape(len(times), *batch, -1),
+        np.stack(courses).reshape(len(times), *batch),
+        None
+        if problem.modes is None
+        else np.stack(grown).reshape(len(times), *batch, grown[0].shape[-1]),
     )
 
 
@@ -809,40 +836,38 @@ def _measured(
     errors = np.where(np.isnan(errors), np.inf, errors)
     if modes is None:
         return errors, strengths
-    new = _arithmetic.strengths(moment.found.composite, modes).reshape(len(moment.going), -1)
+    new = _arithmetic.strengths(moment.found.composite, modes)
+    new = new.reshape(len(moment.going), new.shape[-1])
     grown = np.zeros((size, new.shape[1])) if moment.step == 0 else strengths.copy()
     grown[moment.going] = np.where(np.isfinite(new), new, grown[moment.going])
     return errors, grown
 
 
-def _left(final: Weights, moment: _Moment, leaving: NDArray[np.bool_]) -> Weights:
+def _kept_from(final: Weights, moment: _Moment, leaving: NDArray[np.bool_]) -> Weights:
     """Put the weights of those that leave the batch among the final ones."""
     for last, w in zip(final, moment.weights, strict=True):
         last[moment.going[leaving]] = w[leaving]
     return final
 
 
-def _unreduced(
-    weights: Weights, correlations: Correlations, modes: Modes | None
-) -> tuple[Weights, Correlations, Modes | None, Callable[[Weights], Weights]]:
-    return weights, correlations, modes, lambda final: final
+def _narrowed(weights: Weights, correlations: Correlations, modes: Modes | None) -> _Reduced | None:
+    """Return a wide start in the subspaces that its learning reaches, if they are much smaller."""
+    if weights[0].ndim > 2 or max((len(w) for w in weights[:-1]), default=0) <= _NARROW:
+        return None
+    bases = _subspaces.reachable(weights, correlations, most=0.5)
+    seen = _subspaces.modes_inside(modes, bases) if bases else None
+    if not bases or (modes is not None and seen is None):
+        return None
+    small, data = _subspaces.inside(weights, correlations, bases)
+    return _Reduced(small, data, seen, lambda w: _subspaces.restored(w, weights, small, bases))
 
 
-def _smaller(
-    weights: Weights, correlations: Correlations, modes: Modes | None
-) -> tuple[Weights, Correlations, Modes | None, Callable[[Weights], Weights]]:
-    """Return the smallest network that is worth its finding, its data, and the way back."""
-    if weights[0].ndim == 2 and max((len(w) for w in weights[:-1]), default=0) > _NARROW:
-        bases = _subspaces.reachable(weights, correlations, most=0.5)
-        seen = _subspaces.modes_inside(modes, bases) if bases else None
-        if bases and (modes is None or seen is not None):
-            small, data = _subspaces.inside(weights, correlations, bases)
-            return small, data, seen, lambda w: _subspaces.restored(w, weights, small, bases)
+def _rotated(weights: Weights, correlations: Correlations, modes: Modes | None) -> _Reduced:
+    """Return starts whose outputs, where they are many, are rotated into fewer."""
     found = _subspaces.fewer_outputs(weights[-1], correlations.sigma_yx, modes)
-    data = replace(correlations, sigma_yx=found.targets, sum_y=None)
-    return (
+    return _Reduced(
         (*weights[:-1], found.last),
-        data,
+        replace(correlations, sigma_yx=found.targets, sum_y=None),
         found.modes,
         lambda final: (*final[:-1], found.restore(final[-1])),
     )
@@ -887,12 +912,6 @@ def _attainable(threshold: float, problem: Problem) -> float:
             f"sizes on these data, got {threshold}"
         )
     return goal
-
-
-def _fraction(name: str, value: ArrayLike) -> Array:
-    array = _checks.not_negative(name, value)
-    _checks.require(name, array, array <= 1, "must be from 0 to 1")
-    return array
 
 
 def _per_start(name: str, values: Array, batch: tuple[int, ...]) -> Array:

@@ -315,3 +315,8 @@ def test_many_starts_are_independent_draws_of_one_law(start):
     assert len(np.unique(many[0][:, 0, 0])) == 400
     with pytest.raises(ValueError, match="n_starts must be an integer of at least 1, got 0"):
         start((5, 4), rng=0, n_starts=0)
+
+
+def test_without_modes_nothing_is_untargeted():
+    with pytest.raises(ValueError, match="modes must have strengths to go with untargeted"):
+        decoupled(modes(diagonal([0.0, 0.0])), (2, 2, 2), u0=0.1, rng=0, untargeted=True)

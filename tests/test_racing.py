@@ -272,3 +272,23 @@ def test_a_race_of_tanh_networks_finds_what_the_whole_grid_finds(at_once):
     assert np.isfinite(times).sum() > 1 and np.isinf(times).any()
     assert result.learning_time == min(times)
     assert result.learning_rate == grid["learning_rates"][np.argmin(times)]
+
+
+def test_only_one_start_races():
+    starts = small_random((5, 4, 3), scale=0.1, rng=0, n_starts=2)
+    with pytest.raises(ValueError, match=r"problem must be one start .* got shape \(2, 4, 5\)"):
+        racing.fastest(linear(starts, data()), learning_rates=[1e-3], threshold=9.0, max_steps=5)
+
+
+def test_wide_tanh_networks_race_all_at_once(monkeypatch):
+    sizes, original = set(), racing._repeated
+
+    def watched(problem, n):
+        sizes.add(n)
+        return original(problem, n)
+
+    monkeypatch.setattr(racing, "_repeated", watched)
+    start = small_random((4, 220, 2), scale=0.1, rng=1)
+    x, y = np.eye(4), np.ones((4, 2))
+    tanh_race(start, x, y, learning_rates=[1e-2, 1e-3, 1e-4], threshold=1e-3, max_steps=3)
+    assert sizes == {3}

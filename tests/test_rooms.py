@@ -20,7 +20,7 @@ MODULES = sorted((ROOT / "dlnlib").rglob("*.py"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
 CONTRACTS = {c["id"]: c for c in PYPROJECT["tool"]["importlinter"]["contracts"]}
 # Drawing needs matplotlib and chapters MyST-NB; nothing else may load either.
-HEAVY = {"matplotlib", "joblib", "sklearn", "myst_nb"}
+HEAVY = {"matplotlib", "joblib", "myst_nb"}
 
 
 def fresh(code: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
@@ -195,6 +196,27 @@ def test_functions_without_a_file_are_known_by_their_code(tmp_path):
         (record,) = sweep(scope["case"], [{"n": 2}], folder=tmp_path, n_jobs=1)
         assert record["result"]["value"] == value
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("lambda n: {'value': abs(n)}", "lambda n: {'value': int(n)}"),
+        ("lambda n, k=1: {'value': k}", "lambda n, k=2: {'value': k}"),
+        ("(lambda k: lambda n: {'value': k})(1)", "(lambda k: lambda n: {'value': k})(2)"),
+        ("lambda n: {'value': (lambda m: m + 1)(n)}", "lambda n: {'value': (lambda m: m + 2)(n)}"),
+    ],
+)
+def test_what_functions_name_and_hold_counts(pair):
+    first, again, other = (
+        _fingerprint.of_function(eval(code)) for code in (*pair[:1] * 2, pair[1])
+    )
+    assert first == again != other
+
+
+def test_a_function_without_code_of_its_own_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="function must be one that is known by its code"):
+        sweep(functools.partial(learn, n_layers=3), [{"seed": 0}], folder=tmp_path)
 
 
 def test_half_a_file_is_not_a_result(tmp_path):

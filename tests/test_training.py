@@ -489,6 +489,53 @@ def test_a_run_in_legs_is_the_whole_run():
     assert_all_close(leg.weights, whole.weights, REORDERING)
 
 
+# Problems of one's own
+
+
+def parabola(dtype=np.float64, batch=()):
+    """Return a problem that is no network: half the square of a single number."""
+
+    def evaluate(current):
+        (w,) = current
+        return training.Evaluation(
+            0.5 * w[..., 0, 0] ** 2, np.zeros((0, 0)), lambda: [(0, None, -w)]
+        )
+
+    start = np.ones((*batch, 1, 1), dtype=dtype)
+    return training.Problem((start,), evaluate, 0.5, lambda: 0.0)
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 2)])
+def test_anything_that_can_be_evaluated_is_descended(batch):
+    run = training.descend(parabola(batch=batch), learning_rate=0.5, n_steps=9, threshold=1e-3)
+    assert np.all(run.n_steps == 5) and np.all(run.status == "threshold")
+    np.testing.assert_array_equal(run.weights[0], np.full((*batch, 1, 1), 0.5**5))
+
+
+def test_a_start_that_could_not_move_is_refused():
+    for dtype in (np.int64, np.float16, np.longdouble):
+        with pytest.raises(ValueError, match=r"dtype must be numpy\.float64 or numpy\.float32"):
+            training.descend(parabola(dtype), learning_rate=0.5, n_steps=1)
+
+
+def test_a_batch_of_no_starts_has_no_results():
+    data = from_data(*examples())
+    none = [np.zeros((0, 5, 4)), np.zeros((0, 3, 5))]
+    run = gradient_descent(none, data, learning_rate=0.1, n_steps=4, modes=modes(data))
+    assert run.errors.shape[1:] == (0,) and run.mode_strengths.shape[1:] == (0, 3)
+
+
+def test_a_matrix_that_can_not_be_changed_in_place_is_not():
+    p, d = np.ones((2, 3)), np.ones((2, 4))
+    sealed = np.zeros((3, 4))
+    sealed.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        _arithmetic.add_product(sealed, p, d)
+    for w in (np.zeros((3, 4), order="F"), np.zeros((6, 8))[::2, ::2]):
+        _arithmetic.add_product(w, p, d)
+        np.testing.assert_array_equal(w, np.full((3, 4), 2.0))
+
+
 # Outcomes
 
 
@@ -510,6 +557,21 @@ def test_a_batch_ends_with_the_first_to_arrive_if_told_to():
     assert_all_close([w[1] for w in first.weights], alone.weights, REORDERING)
     slow = gradient_descent(start, data, learning_rate=1e-4, n_steps=int(alone.n_steps))
     assert_all_close([w[0] for w in first.weights], slow.weights, REORDERING)
+
+
+@pytest.mark.parametrize("n_steps", [5, 150])
+def test_outputs_are_rotated_however_short_the_run(monkeypatch, n_steps):
+    sizes, above = set(), _arithmetic.above
+
+    def watched(weights):
+        sizes.add(weights[-1].shape[-2])
+        return above(weights)
+
+    monkeypatch.setattr(_arithmetic, "above", watched)
+    x, y = examples(n_outputs=200)
+    start = small_random((4, 3, 200), scale=0.1, rng=4)
+    gradient_descent(start, from_data(x, y), learning_rate=1e-5, n_steps=n_steps)
+    assert sizes == {7}
 
 
 def test_until_is_one_of_two():
@@ -566,6 +628,7 @@ RATE = {"learning_rate": 0.1, "n_steps": 1}
         ({"learning_rate": np.ones(3)}, r"shape \(3,\) must broadcast to .* \(2,\)"),
         ({"n_steps": -1}, "n_steps must be an integer of at least 0, got -1"),
         ({"n_steps": 1.5}, "n_steps must be an integer of at least 0, got 1.5"),
+        ({"n_steps": None}, "n_steps must be an integer of at least 0, got None"),
         ({"record_every": 0}, "record_every must be an integer of at least 1, got 0"),
         ({"threshold": 0.0}, "threshold must be a finite number above 0, got 0.0"),
         ({"threshold": np.nan}, "threshold must be a finite number above 0, got nan"),
@@ -574,7 +637,7 @@ RATE = {"learning_rate": 0.1, "n_steps": 1}
     ],
 )
 def test_descent_refuses(tanh, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         descend(START, *examples(), tanh=tanh, **RATE | options)
 
 
@@ -685,6 +748,30 @@ def test_steps_in_place_are_steps(n_steps, fortran):
     np.testing.assert_allclose(run.mode_strengths[-1], np.diag(U.T @ whole @ Vt.T), atol=REORDERING)
     assert n_steps < 20 or errors[-1] < errors[0] / 2
     assert_all_close(start, before, 0)
+
+
+def test_a_batch_sees_many_inputs_that_are_not_white():
+    x, y = examples(n_inputs=400, n_outputs=3, n_examples=500, seed=7)
+    data, starts = from_data(x, y), small_random((400, 6, 3), scale=0.1, rng=8, n_starts=4)
+    rate = 0.05 / np.linalg.norm(data.sigma_xx, 2)
+    run = gradient_descent(starts, data, learning_rate=rate, n_steps=3)
+    for i in range(4):
+        weights = [w[i] for w in starts]
+        for _ in range(3):
+            weights = [
+                w - rate * g for w, g in zip(weights, plainly(weights, data)[2], strict=True)
+            ]
+        assert_all_close([w[i] for w in run.weights], weights, REORDERING)
+
+
+def test_a_batch_that_shrinks_sees_the_same():
+    x, y = examples(n_inputs=100, n_outputs=3, n_examples=130, seed=9)
+    data, starts = from_data(x, y), small_random((100, 6, 3), scale=0.1, rng=10, n_starts=50)
+    rates = np.where(np.arange(50) < 15, 1e3, 0.05 / np.linalg.norm(data.sigma_xx, 2))
+    run = gradient_descent(starts, data, learning_rate=rates, n_steps=6)
+    assert list(run.status) == ["diverged"] * 15 + ["completed"] * 35
+    alone = gradient_descent([w[49] for w in starts], data, learning_rate=rates[49], n_steps=6)
+    assert_all_close([w[49] for w in run.weights], alone.weights, REORDERING)
 
 
 def test_large_layers_have_the_gradients_of_small_ones():

@@ -1,9 +1,11 @@
 r"""Closed forms for the learning dynamics of deep linear networks.
 
-Every mode of a network with ``n_layers`` layers of units that starts decoupled and
-balanced obeys :math:`\tau\dot u = L\,u^{2-2/L}(s-d\,u)`, :math:`L` = ``n_layers - 1``.
-Inputs that are not white, :math:`d \ne 1`, rescale `s` and `tau` and do no more.
+A mode of a network with ``n_layers`` layers of units that starts decoupled and, unless a
+function says otherwise, balanced obeys :math:`\tau\dot u = L\,u^{2-2/L}(s-d\,u)`,
+:math:`L` = ``n_layers - 1``. Inputs that are not white, :math:`d \ne 1`, rescale `s` and `tau`
+and do no more.
 Nothing here is simulated, and nothing that simulates is imported.
+A new solution gets a file of its own here, on plain arrays.
 
 By position come the variables that a result is a function of: a time, a strength, a start and
 an end, or, where the mode is all that there is, its `s`. All else is named, in this order: `s`, the
