@@ -8,6 +8,7 @@ yield these pairs, and a step adds them in place.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from dlnlib._typing import Array, Weights
-from dlnlib.correlations import Modes
+from dlnlib.correlations import Correlations, Modes
 
 __all__ = [
     "Pair",
@@ -23,8 +24,9 @@ __all__ = [
     "activities",
     "add_product",
     "error",
-    "gradients",
+    "gradient",
     "half_square",
+    "multiplied_out",
     "pairs",
     "product",
     "strengths",
@@ -49,10 +51,7 @@ class Pair(NamedTuple):
 
 def product(weights: Weights) -> Array:
     """Multiply the weight matrices, the last one first: cheapest when outputs are few."""
-    composite = weights[-1]
-    for w in weights[-2::-1]:
-        composite = times(composite, w)
-    return composite
+    return reduce(times, weights[-2::-1], weights[-1])
 
 
 def error(composite: Array, drive: Array, sigma_yx: Array, trace_yy: float) -> Array:
@@ -74,8 +73,15 @@ def pairs(weights: Weights, products: list[Array], drive: Array) -> Iterator[Pai
     yield Pair(len(weights) - 1, None, drive)
 
 
-def gradients(found: Iterable[Pair]) -> Weights:
-    """Multiply pairs out, first layer first."""
+def gradient(weights: Weights, correlations: Correlations) -> Weights:
+    """Return the gradient of a linear network with respect to every layer."""
+    products = above(weights)
+    drive = correlations.sigma_yx - products[0] @ correlations.sigma_xx
+    return multiplied_out(pairs(weights, products, drive))
+
+
+def multiplied_out(found: Iterable[Pair]) -> Weights:
+    """Return the gradients that pairs stand for, first layer first."""
     ordered = sorted(found, key=lambda pair: pair.layer)
     return tuple(-(d if p is None else np.swapaxes(p, -1, -2) @ d) for _, p, d in ordered)
 

@@ -109,6 +109,21 @@ def count(name: str, value: Any, *, least: int = 1, most: float = np.inf) -> int
     return int(array)
 
 
+def counts(name: str, value: ArrayLike, *, least: int = 1) -> Array:
+    """Return an array of whole numbers from a range; whole floats count."""
+    array = finite(name, value)
+    whole = (array == np.floor(array)) & (array >= least)
+    require(name, array, whole, f"must be an integer of at least {least}")
+    return array
+
+
+def fraction(name: str, value: ArrayLike) -> Array:
+    """Return an array of numbers from 0 to 1."""
+    array = finite(name, value)
+    require(name, array, (array >= 0) & (array <= 1), "must be from 0 to 1")
+    return array
+
+
 def broadcast(**arrays: Array) -> tuple[Array, ...]:
     """Return arrays of one shape."""
     try:
@@ -197,7 +212,7 @@ def modes_fit(weights: Weights, modes: Modes | None) -> None:
 
 
 def examples_fit(weights: Weights, x: ArrayLike, y: ArrayLike | None = None) -> tuple[Array, Array]:
-    """Return examples that fit a network with a hidden layer; without targets none."""
+    """Return examples that fit a network with a hidden layer; zeros for targets not given."""
     if len(weights) < 2:
         raise ValueError(
             f"weights must be at least two matrices (three layers), got {len(weights)}"
@@ -216,18 +231,3 @@ def examples_fit(weights: Weights, x: ArrayLike, y: ArrayLike | None = None) -> 
             f"x and y must have equally many rows, got shapes {inputs.shape} and {targets.shape}"
         )
     return inputs, targets
-
-
-def counts(name: str, value: ArrayLike, *, least: int = 1) -> Array:
-    """Return an array of whole numbers from a range; whole floats count."""
-    array = finite(name, value)
-    whole = (array == np.floor(array)) & (array >= least)
-    require(name, array, whole, f"must be an integer of at least {least}")
-    return array
-
-
-def fraction(name: str, value: ArrayLike) -> Array:
-    """Return an array of numbers from 0 to 1."""
-    array = finite(name, value)
-    require(name, array, (array >= 0) & (array <= 1), "must be from 0 to 1")
-    return array

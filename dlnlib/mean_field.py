@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import elementwise
 
 from dlnlib import _checks, _jacobian_law
+from dlnlib._docs import fill
 from dlnlib._typing import Array
 from dlnlib.nonlinearities import Function, Nonlinearity, function_and_slope
 
@@ -41,6 +42,18 @@ _NODES, _WEIGHTS = np.concatenate([-_Z[::-1], _Z]), np.concatenate([_P[::-1], _P
 _VARIANCES = 10.0 ** np.arange(-14, 13)
 # Rounding hides whether variance grows or decays by less.
 _GROWTH_TOLERANCE = 2e-15
+
+
+_described = fill(
+    gain="""
+    gain : array_like
+        Gains :math:`g`, not negative.
+    """,
+    nonlinearity="""
+    nonlinearity : str or pair of callable, optional
+        As for `variance_map`.
+    """,
+)
 
 
 class JacobianMoments(NamedTuple):
@@ -76,6 +89,7 @@ class LimitingSpectrum(NamedTuple):
     error: Array
 
 
+@_described
 def variance_map(q: ArrayLike, *, gain: ArrayLike, nonlinearity: Nonlinearity = "tanh") -> Array:
     r"""Return the variance of activities one layer further.
 
@@ -86,8 +100,7 @@ def variance_map(q: ArrayLike, *, gain: ArrayLike, nonlinearity: Nonlinearity = 
     ----------
     q : array_like
         Variances :math:`q^l`, not negative.
-    gain : array_like
-        Gains :math:`g`, not negative.
+    %(gain)s
     nonlinearity : str or pair of callable, optional
         ``"tanh"``, ``"erf"`` (of :math:`\sqrt\pi x/2`, whose slope at zero is 1), ``"relu"``,
         ``"linear"``, or :math:`(\varphi, \varphi')`, smooth but for a kink at zero.
@@ -117,6 +130,7 @@ def variance_map(q: ArrayLike, *, gain: ArrayLike, nonlinearity: Nonlinearity = 
     return _variance_map(q, gain, phi)[()]
 
 
+@_described
 def variance_map_derivative(
     q: ArrayLike, *, gain: ArrayLike, nonlinearity: Nonlinearity = "tanh"
 ) -> Array:
@@ -129,10 +143,8 @@ def variance_map_derivative(
     ----------
     q : array_like
         Variances :math:`q^l`, not negative.
-    gain : array_like
-        Gains :math:`g`, not negative.
-    nonlinearity : str or pair of callable, optional
-        As for `variance_map`.
+    %(gain)s
+    %(nonlinearity)s
 
     Returns
     -------
@@ -162,6 +174,7 @@ def variance_map_derivative(
     return (gain**2 * ((phi(x) * slope(x) * _NODES / root) @ _WEIGHTS))[()]
 
 
+@_described
 def stretch_factor(q: ArrayLike, *, gain: ArrayLike, nonlinearity: Nonlinearity = "tanh") -> Array:
     r"""Return the mean squared singular value of the Jacobian of one layer.
 
@@ -171,10 +184,8 @@ def stretch_factor(q: ArrayLike, *, gain: ArrayLike, nonlinearity: Nonlinearity 
     ----------
     q : array_like
         Variances, not negative.
-    gain : array_like
-        Gains :math:`g`, not negative.
-    nonlinearity : str or pair of callable, optional
-        As for `variance_map`.
+    %(gain)s
+    %(nonlinearity)s
 
     Returns
     -------
@@ -201,6 +212,7 @@ def stretch_factor(q: ArrayLike, *, gain: ArrayLike, nonlinearity: Nonlinearity 
     return (gain**2 * (slope(_activities(q)) ** 2 @ _WEIGHTS))[()]
 
 
+@_described
 def fixed_point(*, gain: ArrayLike, nonlinearity: Nonlinearity = "tanh") -> Array:
     r"""Return the variance at which activities settle in a deep network.
 
@@ -208,10 +220,8 @@ def fixed_point(*, gain: ArrayLike, nonlinearity: Nonlinearity = "tanh") -> Arra
 
     Parameters
     ----------
-    gain : array_like
-        Gains :math:`g`, not negative.
-    nonlinearity : str or pair of callable, optional
-        As for `variance_map`.
+    %(gain)s
+    %(nonlinearity)s
 
     Returns
     -------
@@ -247,6 +257,7 @@ def fixed_point(*, gain: ArrayLike, nonlinearity: Nonlinearity = "tanh") -> Arra
     return q[()]
 
 
+@_described
 def layer_variances(
     q: ArrayLike, *, n_layers: int, gain: ArrayLike, nonlinearity: Nonlinearity = "tanh"
 ) -> Array:
@@ -261,10 +272,8 @@ def layer_variances(
         Variances :math:`q^1` of the first layer, not negative.
     n_layers : int
         Number of layers of units :math:`N_l`.
-    gain : array_like
-        Gains :math:`g`, not negative.
-    nonlinearity : str or pair of callable, optional
-        As for `variance_map`.
+    %(gain)s
+    %(nonlinearity)s
 
     Returns
     -------
@@ -297,6 +306,7 @@ def layer_variances(
     return np.array(variances)
 
 
+@_described
 def jacobian_moments(
     q: ArrayLike,
     *,
@@ -322,8 +332,7 @@ def jacobian_moments(
         Number of layers of units, at least 2.
     gain : array_like
         Gains :math:`g`, positive.
-    nonlinearity : str or pair of callable, optional
-        As for `variance_map`.
+    %(nonlinearity)s
     ensemble : str, optional
         ``"orthogonal"`` or ``"gaussian"`` weights.
 
@@ -362,6 +371,7 @@ def jacobian_moments(
     return JacobianMoments(mean, np.sum(spreads, axis=0) + v * n_factors)
 
 
+@_described
 def jacobian_spectrum(
     log_s: ArrayLike,
     *,
@@ -397,8 +407,7 @@ def jacobian_spectrum(
         Number of layers of units, at least 2.
     gain : float
         Gain :math:`g`, positive.
-    nonlinearity : str or pair of callable, optional
-        As for `variance_map`.
+    %(nonlinearity)s
     ensemble : str, optional
         ``"orthogonal"`` or ``"gaussian"`` weights.
 

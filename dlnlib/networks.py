@@ -185,9 +185,7 @@ def gradient(weights: Sequence[ArrayLike], correlations: Correlations) -> Weight
     """
     weights = _checks.weights(weights)
     _checks.fit(weights, correlations)
-    above = _arithmetic.above(weights)
-    drive = correlations.sigma_yx - above[0] @ correlations.sigma_xx
-    return _arithmetic.gradients(_arithmetic.pairs(weights, above, drive))
+    return _arithmetic.gradient(weights, correlations)
 
 
 def imbalance(weights: Sequence[ArrayLike]) -> Weights:

@@ -304,7 +304,7 @@ def _pretraining(weights: Sequence[Array], runs: list[Run], rates: list[float]) 
     rest = len(weights) - 1 - len(runs)
     return Pretraining(
         weights=tuple(weights),
-        status=np.array([*(str(r.status) for r in runs), *[Outcome.NOT_STARTED] * rest], "<U11"),
+        status=np.concatenate([[r.status for r in runs], Outcome.NOT_STARTED.for_all(rest)]),
         n_steps=np.array([*(int(r.n_steps) for r in runs), *[0] * rest]),
         learning_rates=np.array([*rates, *[np.nan] * rest]),
         errors=(*(r.errors for r in runs), *[np.zeros(0)] * rest),

@@ -130,6 +130,8 @@ def race(
     0.3 ['given up' 'given up' 'threshold' 'diverged']
     """
     problem = linear(_checks.one_start(weights), correlations, dtype=dtype, reduce=reduce)
+    if at_once is None and _is_wide(problem):
+        at_once = 1
     return fastest(
         problem,
         learning_rates=learning_rates,
@@ -201,7 +203,7 @@ def tanh_race(
         learning_rates=learning_rates,
         threshold=threshold,
         max_steps=max_steps,
-        at_once=max(np.size(learning_rates), 1) if at_once is None else at_once,
+        at_once=at_once,
     )
 
 
@@ -227,7 +229,7 @@ def fastest(
     %(threshold)s
     %(max_steps)s
     at_once : int, optional
-        Rates to step together, as for `race`.
+        Rates to step together, all by default. Fewer need less memory.
     patience : int, optional
         Rates that may lose one after the other, as for `race`.
 
@@ -261,9 +263,9 @@ def fastest(
         raise ValueError(f"problem must be one start without batch axes, got shape {shape}")
     rates, order = _descending(learning_rates)
     max_steps = _checks.count("max_steps", max_steps)
-    size = _at_once(problem, len(rates)) if at_once is None else _checks.count("at_once", at_once)
+    size = len(rates) if at_once is None else _checks.count("at_once", at_once)
     most_lost = np.inf if patience is None else _checks.count("patience", patience)
-    status = np.full(len(rates), Outcome.GIVEN_UP, dtype="<U11")
+    status = Outcome.GIVEN_UP.for_all(len(rates))
     n_steps = np.zeros(len(rates), dtype=np.int64)
     best, winner = max_steps, -1
     for i in range(0, len(rates), size):
@@ -298,10 +300,9 @@ def _descending(learning_rates: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
     return rates, np.argsort(-rates, kind="stable")
 
 
-def _at_once(problem: Problem, n_rates: int) -> int:
+def _is_wide(problem: Problem) -> bool:
     n_outputs, widths = len(problem.start[-1]), [len(w) for w in problem.start[:-1]]
-    wide = min(widths, default=0) >= max(_WIDE, _TIMES_WIDER * n_outputs)
-    return 1 if wide else n_rates
+    return min(widths, default=0) >= max(_WIDE, _TIMES_WIDER * n_outputs)
 
 
 def _repeated(problem: Problem, n: int) -> Problem:

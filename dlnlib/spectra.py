@@ -8,6 +8,7 @@ from scipy.optimize import elementwise
 from scipy.special import expit
 
 from dlnlib import _checks
+from dlnlib._docs import fill
 from dlnlib._typing import Array
 
 __all__ = [
@@ -25,6 +26,14 @@ __all__ = [
 _TINY = 1e-300
 # Gauss-Legendre quadrature over (0, 1), to rounding for the smooth integrand below.
 _NODES, _WEIGHTS = (np.polynomial.legendre.leggauss(20) + np.array([[1.0], [0.0]])) / 2
+
+
+_described = fill(
+    n_factors="""
+    n_factors : int
+        Number of factors :math:`m`, square with entries of variance :math:`1/N`.
+    """,
+)
 
 
 def fuss_catalan_edge(n_factors: int) -> float:
@@ -61,6 +70,7 @@ def fuss_catalan_edge(n_factors: int) -> float:
     return float((m + 1) * np.exp(m * np.log1p(1 / m)))
 
 
+@_described
 def fuss_catalan_density(x: ArrayLike, *, n_factors: int) -> Array:
     r"""Return the density of squared singular values of a product of Gaussian matrices.
 
@@ -72,8 +82,7 @@ def fuss_catalan_density(x: ArrayLike, *, n_factors: int) -> Array:
     ----------
     x : array_like
         Squared singular values, not negative.
-    n_factors : int
-        Number of factors :math:`m`, square with entries of variance :math:`1/N`.
+    %(n_factors)s
 
     Returns
     -------
@@ -145,6 +154,7 @@ def singular_value_density(s: ArrayLike, *, n_factors: int) -> Array:
     return np.where((s == 0) & (m > 1), np.inf, 2 * strength / positive)[()]
 
 
+@_described
 def log_singular_value_density(log_s: ArrayLike, *, n_factors: int) -> Array:
     r"""Return the density of the logarithms of singular values of a Gaussian product.
 
@@ -155,8 +165,7 @@ def log_singular_value_density(log_s: ArrayLike, *, n_factors: int) -> Array:
     ----------
     log_s : array_like
         Natural logarithms of singular values.
-    n_factors : int
-        Number of factors :math:`m`, square with entries of variance :math:`1/N`.
+    %(n_factors)s
 
     Returns
     -------
@@ -183,6 +192,7 @@ def log_singular_value_density(log_s: ArrayLike, *, n_factors: int) -> Array:
     return (2 * strength)[()]
 
 
+@_described
 def log_singular_value_cdf(log_s: ArrayLike, *, n_factors: int) -> Array:
     r"""Return the share of singular values of a Gaussian product below a bound.
 
@@ -193,8 +203,7 @@ def log_singular_value_cdf(log_s: ArrayLike, *, n_factors: int) -> Array:
     ----------
     log_s : array_like
         Natural logarithms of singular values.
-    n_factors : int
-        Number of factors :math:`m`, square with entries of variance :math:`1/N`.
+    %(n_factors)s
 
     Returns
     -------
@@ -224,6 +233,7 @@ def log_singular_value_cdf(log_s: ArrayLike, *, n_factors: int) -> Array:
     return ((m + 1) * complement / np.pi + m * strength)[()]
 
 
+@_described
 def eigenvalue_density(z: ArrayLike, *, n_factors: int) -> Array:
     r"""Return the density of eigenvalues of a Gaussian product in the complex plane.
 
@@ -233,8 +243,7 @@ def eigenvalue_density(z: ArrayLike, *, n_factors: int) -> Array:
     ----------
     z : array_like
         Points of the complex plane.
-    n_factors : int
-        Number of factors :math:`m`, square with entries of variance :math:`1/N`.
+    %(n_factors)s
 
     Returns
     -------
@@ -265,6 +274,7 @@ def eigenvalue_density(z: ArrayLike, *, n_factors: int) -> Array:
     return np.where(radius <= 1, density, 0.0)[()]
 
 
+@_described
 def eigenvalue_mass_in_disc(radius: ArrayLike, *, n_factors: int) -> Array:
     r"""Return the share of eigenvalues of a Gaussian product up to a modulus.
 
@@ -274,8 +284,7 @@ def eigenvalue_mass_in_disc(radius: ArrayLike, *, n_factors: int) -> Array:
     ----------
     radius : array_like
         Radius :math:`r` of a disc about the origin, not negative.
-    n_factors : int
-        Number of factors :math:`m`, square with entries of variance :math:`1/N`.
+    %(n_factors)s
 
     Returns
     -------
@@ -301,6 +310,7 @@ def eigenvalue_mass_in_disc(radius: ArrayLike, *, n_factors: int) -> Array:
     return (np.minimum(radius, 1.0) ** (2 / m))[()]
 
 
+@_described
 def eigenvalue_mass_in_square(side: ArrayLike, *, n_factors: int) -> Array:
     r"""Return the share of eigenvalues of a Gaussian product in a square about the origin.
 
@@ -312,8 +322,7 @@ def eigenvalue_mass_in_square(side: ArrayLike, *, n_factors: int) -> Array:
     ----------
     side : array_like
         Side :math:`h` of the square, not negative.
-    n_factors : int
-        Number of factors :math:`m`, square with entries of variance :math:`1/N`.
+    %(n_factors)s
 
     Returns
     -------

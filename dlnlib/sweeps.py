@@ -76,7 +76,8 @@ def sweep(
     from tqdm import tqdm
 
     cases = [dict(case) for case in cases]
-    names = [_name(function, case) for case in cases]
+    code = _code(function)
+    names = [_name(code, case) for case in cases]
     store = None if folder is None else Path(folder)
     if store is not None:
         store.mkdir(parents=True, exist_ok=True)
@@ -95,14 +96,17 @@ def sweep(
     return [found[name] for name in names]
 
 
-def _name(function: Callable[..., Any], case: Mapping[str, Any]) -> str:
+def _code(function: Callable[..., Any]) -> list[str]:
+    """Return what names a function as it is now, and the library that it calls."""
     if not isinstance(function, FunctionType):
         raise TypeError(f"function must be one that is known by its code, got {function!r}")
-    function_name = f"{function.__module__}.{function.__qualname__}"
-    code = _fingerprint.of_library(), _fingerprint.of_function(function)
-    key = {"case": case, "function": function_name, "code": code}
+    name = f"{function.__module__}.{function.__qualname__}"
+    return [name, _fingerprint.of_library(), _fingerprint.of_function(function)]
+
+
+def _name(code: list[str], case: Mapping[str, Any]) -> str:
     try:
-        text = json.dumps(key, sort_keys=True)
+        text = json.dumps({"case": case, "code": code}, sort_keys=True)
     except TypeError as error:
         raise ValueError(f"cases must be plain numbers, strings and lists, got {case}") from error
     return hashlib.sha256(text.encode()).hexdigest()[:16] + ".json"

@@ -14,6 +14,10 @@ __all__ = ["correlation", "error", "gradient"]
 
 
 _described = fill(
+    notes="""
+    Section 1.3 of the paper, Fig. 3, with one hidden layer. With more, what arrives at the
+    hidden units obeys Eq. 20 from the first of them on, its gain being part of the weights.
+    """,
     weights="""
     weights : sequence of two or more array_like, each of shape (..., n_out, n_in)
         The network, first layer first. Only its hidden units are nonlinear.
@@ -53,8 +57,7 @@ def correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
 
     Notes
     -----
-    Section 1.3 of the paper, Fig. 3, with one hidden layer. With more, what arrives at the
-    hidden units obeys Eq. 20 from the first of them on, its gain being part of the weights.
+    %(notes)s
 
     Examples
     --------
@@ -94,8 +97,7 @@ def error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
 
     Notes
     -----
-    Section 1.3 of the paper, Fig. 3, with one hidden layer. With more, what arrives at the
-    hidden units obeys Eq. 20 from the first of them on, its gain being part of the weights.
+    %(notes)s
 
     Examples
     --------
@@ -136,8 +138,7 @@ def gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Weight
 
     Notes
     -----
-    Section 1.3 of the paper, Fig. 3, with one hidden layer. With more, what arrives at the
-    hidden units obeys Eq. 20 from the first of them on, its gain being part of the weights.
+    %(notes)s
 
     Examples
     --------
@@ -153,4 +154,4 @@ def gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Weight
     x, y = _checks.examples_fit(weights, x, y)
     layers = _arithmetic.activities(weights, x)
     errors = y.T - weights[-1] @ layers[-1]
-    return _arithmetic.gradients(_arithmetic.tanh_pairs(weights, layers, errors))
+    return _arithmetic.multiplied_out(_arithmetic.tanh_pairs(weights, layers, errors))

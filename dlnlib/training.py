@@ -39,8 +39,6 @@ __all__ = [
 # A run whose error has grown this much will not come back.
 _DIVERGED = 1e6
 _LARGEST = np.finfo(np.float64).max
-# Room for the longest word of an outcome.
-_WORD = "<U11"
 # Narrower hidden layers cost less than the calls that step them.
 _NARROW = 64
 # Runs shorter than this end before a reduction of width has paid for itself.
@@ -123,6 +121,10 @@ class Outcome(StrEnum):
     DIVERGED = "diverged", "Its error grew beyond return, or beyond all numbers."
     GIVEN_UP = "given up", "It could no longer win its race."
     NOT_STARTED = "not started", "What it would have started from did not come about."
+
+    def for_all(self, n_starts: int) -> NDArray[np.str_]:
+        """Return an array of this outcome, with room for any other."""
+        return np.full(n_starts, self, dtype=np.array(list(Outcome)).dtype)
 
 
 class Evaluation(NamedTuple):
@@ -799,9 +801,9 @@ def _recorded(problem: Problem, moments: Iterable[_Moment], record_every: int) -
     """Follow a batch to its end, and keep what was found on the way."""
     batch = problem.start[0].shape[:-2]
     size = int(np.prod(batch))
-    status, taken = np.full(size, Outcome.COMPLETED, dtype=_WORD), np.zeros(size, dtype=np.int64)
+    status, taken = Outcome.COMPLETED.for_all(size), np.zeros(size, dtype=np.int64)
     errors, strengths = np.zeros(size), np.zeros((size, 0))
-    final = _flat(problem.start, batch) if batch else problem.start
+    final = tuple(np.empty((size, *w.shape[-2:]), dtype=w.dtype) for w in problem.start)
     records: list[tuple[int, Array, Array]] = []
     for moment in moments:
         recorded = moment.over or moment.step % record_every == 0
@@ -888,10 +890,8 @@ def _integrate(
 
     def velocity(_: float, flat: Array) -> Array:
         weights = unpack(flat)
-        above = _arithmetic.above(weights)
-        drive = correlations.sigma_yx - above[0] @ correlations.sigma_xx
-        gradients = _arithmetic.gradients(_arithmetic.pairs(weights, above, drive))
-        return np.concatenate([-g.ravel() for g in gradients]) / tau
+        slopes = _arithmetic.gradient(weights, correlations)
+        return np.concatenate([-g.ravel() for g in slopes]) / tau
 
     initial = np.concatenate([w.ravel() for w in start])
     # solve_ivp needs a span of time, even where only t = 0 is asked for.

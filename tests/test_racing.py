@@ -175,7 +175,7 @@ def random_wide(width=210, seed=3):
 
 def test_wide_networks_race_one_rate_at_a_time():
     start, c = random_wide()
-    assert racing._at_once(linear(start, c), 10) == 1
+    assert racing._is_wide(linear(start, c))
     grid = dict(learning_rates=np.logspace(-1, -4, 10), threshold=0.1 * c.trace_yy, max_steps=200)
     ranks, above = set(), _arithmetic.above
 

@@ -542,7 +542,10 @@ def test_a_matrix_that_can_not_be_changed_in_place_is_not():
 def test_every_outcome_has_its_sentence():
     for outcome in Outcome:
         assert outcome.sentence.endswith(".") and outcome == str(outcome)
-        assert len(outcome) <= np.dtype(training._WORD).itemsize // 4
+        assert list(Outcome.DIVERGED.for_all(2)) == ["diverged"] * 2
+        room = Outcome.DIVERGED.for_all(1)
+        room[:] = outcome
+        assert room[0] == outcome
 
 
 def test_a_batch_ends_with_the_first_to_arrive_if_told_to():
