@@ -5,37 +5,46 @@ Each names the argument, says what was required, and shows what was given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from dlnlib._typing import Array, Weights
+from dlnlib._typing import Array, Rng, Weights
 
 if TYPE_CHECKING:
     from dlnlib.correlations import Correlations, Modes
 
 __all__ = [
     "broadcast",
+    "correlations",
     "count",
     "counts",
     "examples_fit",
     "finite",
     "fit",
     "fraction",
+    "function",
+    "generator",
+    "iterated",
     "layer_sizes",
     "modes_fit",
     "not_negative",
     "number",
+    "one_of",
     "one_start",
     "positive",
     "precision",
+    "real",
     "require",
     "times",
     "weights",
 ]
+
+# Counts beyond this are no integers in double precision.
+_LARGEST_COUNT = 2**53
 
 
 def require(name: str, array: Array, valid: Any, what: str) -> None:
@@ -45,11 +54,31 @@ def require(name: str, array: Array, valid: Any, what: str) -> None:
         raise ValueError(f"{name} {what}, got {culprit}")
 
 
-def _numbers(name: str, value: ArrayLike) -> Array:
-    given = np.asarray(value)
-    if given.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be real numbers, got {value!r}")
-    return np.asarray(given, dtype=np.float64)
+def real(name: str, value: Any, *, kinds: str = "iuf") -> NDArray[Any]:
+    """Return what was given as an array of real numbers, of its own precision."""
+    try:
+        given = np.asarray(value)
+    except ValueError as error:
+        # What numpy cannot make one array of: rows of unequal length.
+        raise ValueError(f"{name} must be one array of numbers, got {_shown(value)}") from error
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be real numbers, got a masked array; fill or drop its mask")
+    if given.dtype.kind not in kinds and given.size > 0:
+        raise TypeError(f"{name} must be real numbers, got {_shown(value)}")
+    return given
+
+
+def _numbers(name: str, value: Any) -> Array:
+    with np.errstate(over="ignore"):
+        return np.asarray(real(name, value), dtype=np.float64)
+
+
+def _shown(value: Any) -> str:
+    """Show a value, or what is left of one that fills a screen."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f"an array of dtype {value.dtype} and shape {value.shape}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
 
 
 def finite(name: str, value: ArrayLike) -> Array:
@@ -101,18 +130,23 @@ def count(name: str, value: Any, *, least: int = 1, most: float = np.inf) -> int
     wanted = f"an integer of at least {least}"
     if np.isfinite(most):
         wanted = f"an integer from {least} to {most}"
-    array = np.asarray(value)
-    if array.ndim != 0 or array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    if not (np.isfinite(array) and array == np.floor(array) and least <= array <= most):
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        given = np.array(None)
+    if given.ndim != 0 or given.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be {wanted}, got {_shown(value)}")
+    if not (np.isfinite(given) and given == np.floor(given) and least <= given <= most):
         raise ValueError(f"{name} must be {wanted}, got {value}")
-    return int(array)
+    if given > _LARGEST_COUNT:
+        raise ValueError(f"{name} must be {wanted}, and at most 2**53, got {value}")
+    return int(given)
 
 
 def counts(name: str, value: ArrayLike, *, least: int = 1) -> Array:
     """Return an array of whole numbers from a range; whole floats count."""
     array = finite(name, value)
-    whole = (array == np.floor(array)) & (array >= least)
+    whole = (array == np.floor(array)) & (array >= least) & (array <= _LARGEST_COUNT)
     require(name, array, whole, f"must be an integer of at least {least}")
     return array
 
@@ -135,26 +169,84 @@ def broadcast(**arrays: Array) -> tuple[Array, ...]:
 
 def precision(dtype: DTypeLike) -> np.dtype[Any]:
     """Return a precision in which networks can be stepped."""
-    found = np.dtype(dtype)
-    if found not in (np.float64, np.float32):
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    # numpy reads None as float64.
+    if dtype is None or found not in (np.float64, np.float32):
         raise ValueError(f"dtype must be numpy.float64 or numpy.float32, got {dtype!r}")
     return found
 
 
+def generator(name: str, value: Rng) -> np.random.Generator:
+    """Return a source of randomness; there is no default one."""
+    wanted = f"{name} must be a seed, a sequence of seeds or a numpy.random.Generator"
+    if value is None or isinstance(value, bool):
+        raise TypeError(f"{wanted}, got {value!r}")
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{wanted}, got {_shown(value)}") from error
+
+
+def one_of(name: str, value: str, choices: Iterable[str]) -> str:
+    """Return one of a few words."""
+    if not isinstance(value, str) or value not in choices:
+        words = ", ".join(repr(word) for word in choices)
+        raise ValueError(f"{name} must be one of {words}, got {_shown(value)}")
+    return value
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """Return what can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {_shown(value)}")
+    return value
+
+
+def iterated(name: str, value: Any, of: str) -> Iterator[Any]:
+    """Return an iterator over what was given."""
+    refusal = TypeError(f"{name} must be a sequence of {of}, got {_shown(value)}")
+    if isinstance(value, str | bytes | dict):
+        raise refusal
+    try:
+        return iter(value)
+    except TypeError:
+        raise refusal from None
+
+
+def correlations(value: Correlations, name: str = "correlations") -> Correlations:
+    """Return what has the moments of data."""
+    # By what it has: this room lies below that of the class.
+    if not all(hasattr(value, moment) for moment in ("sigma_xx", "sigma_yx", "trace_yy")):
+        raise TypeError(
+            f"{name} must be a Correlations, as correlations.from_data makes of examples, "
+            f"got {_shown(value)}"
+        )
+    return value
+
+
 def times(values: ArrayLike) -> Array:
     """Return times that ascend from 0 or later."""
-    array = _numbers("times", values)
-    if array.ndim != 1 or len(array) == 0 or not np.isfinite(array).all():
+    array = finite("times", values)
+    if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"times must be a finite, non-empty vector, got shape {array.shape}")
-    if array[0] < 0 or np.any(np.diff(array) <= 0):
-        raise ValueError("times must ascend from 0 or later, got times that do not")
+    if array[0] < 0:
+        raise ValueError(f"times must ascend from 0 or later, got {array[0]} first")
+    if np.any(falls := np.diff(array) <= 0):
+        i = int(np.argmax(falls))
+        raise ValueError(
+            f"times must ascend from 0 or later, got {array[i + 1]} after {array[i]}"
+        )
     return array
 
 
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """Return the sizes of two or more layers of units."""
+    given = iterated("layer_sizes", sizes, "integers")
     try:
-        found = tuple(count("layer_sizes", n) for n in sizes)
+        found = tuple(count("layer_sizes", n) for n in given)
     except (TypeError, ValueError):
         found = ()
     if len(found) < 2:
@@ -164,7 +256,7 @@ def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 
 def weights(weights: Sequence[ArrayLike]) -> Weights:
     """Convert to float matrices and require that their shapes chain."""
-    arrays = tuple(_numbers("weights", w) for w in weights)
+    arrays = tuple(_numbers("weights", w) for w in iterated("weights", weights, "matrices"))
     shapes = [w.shape for w in arrays]
     if not arrays or any(w.ndim < 2 for w in arrays):
         raise ValueError(f"weights must be one or more matrices, got shapes {shapes}")
@@ -219,7 +311,8 @@ def examples_fit(weights: Weights, x: ArrayLike, y: ArrayLike | None = None) -> 
         )
     n_outputs = weights[-1].shape[-2]
     inputs = _numbers("x", x)
-    targets = np.zeros((len(inputs), n_outputs)) if y is None else _numbers("y", y)
+    n_examples = inputs.shape[0] if inputs.ndim else 0
+    targets = np.zeros((n_examples, n_outputs)) if y is None else _numbers("y", y)
     for name, rows, size in (("x", inputs, weights[0].shape[-1]), ("y", targets, n_outputs)):
         if rows.ndim != 2 or rows.shape[1] != size or not np.isfinite(rows).all():
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -29,6 +30,8 @@ _EXACT_FLOAT = 2**53
 _CHUNK = 8192
 # Modes weaker than this, relative to the strongest, are rounding errors.
 _STRENGTH_TOLERANCE = 1e-12
+# Modes that are further from orthonormal are none.
+_ORTHONORMAL = 1e-8
 # An eigenvalue this far below zero, relative to the largest, is no rounding error of a sum.
 _NEGATIVE = 1e-9
 
@@ -51,6 +54,50 @@ class Modes(NamedTuple):
     U: Array
     s: Array
     Vt: Array
+
+    @classmethod
+    def of(cls, decomposition: Sequence[ArrayLike]) -> Modes:
+        """Return modes from any (U, s, Vt), as `numpy.linalg.svd` returns it, checked.
+
+        Parameters
+        ----------
+        decomposition : sequence of three array_like
+            Output modes, one a column; singular values, descending; input modes, one a row.
+
+        Returns
+        -------
+        Modes
+            The same.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If these are not three finite arrays of shapes that go together, a singular value is
+            negative or larger than the one before, or modes are not orthonormal to 1e-8.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dlnlib.correlations import Modes
+        >>> Modes.of(np.linalg.svd(np.diag([3.0, 1.0]))).s
+        array([3., 1.])
+        """
+        parts = tuple(_checks.iterated("modes", decomposition, "three arrays, U, s and Vt"))
+        if len(parts) != 3:
+            raise ValueError(f"modes must be three arrays, U, s and Vt, got {len(parts)}")
+        U, s, Vt = (_checks.finite("modes", part) for part in parts)
+        if s.ndim != 1 or U.ndim != 2 or Vt.ndim != 2 or not U.shape[1] == len(s) == len(Vt):
+            raise ValueError(
+                "modes must have U of shape (n_outputs, n_modes), s of (n_modes,) and Vt of "
+                f"(n_modes, n_inputs), got shapes {U.shape}, {s.shape} and {Vt.shape}"
+            )
+        if np.any(s < 0) or np.any(np.diff(s) > _ORTHONORMAL * s.max(initial=0.0)):
+            raise ValueError(f"modes must have singular values that descend to zero, got {s}")
+        for frame in (U, Vt.T):
+            off = np.abs(frame.T @ frame - np.eye(len(s))).max(initial=0.0)
+            if off > _ORTHONORMAL:
+                raise ValueError(f"modes must be orthonormal, got products that are off by {off}")
+        return cls(U, s, Vt)
 
     @property
     def present(self) -> NDArray[np.bool_]:

@@ -20,6 +20,8 @@ __all__ = [
     "FIGURE",
     "IDENTITY",
     "NUMBER",
+    "OURS",
+    "PAPER",
     "QUALITATIVE",
     "SCALING",
     "SLIP",
@@ -50,6 +52,7 @@ __all__ = [
 
 IDENTITY, NUMBER, SCALING = "exact identity", "numerical value", "scaling law"
 QUALITATIVE, SLIP, FIGURE = "qualitative", "slip", "figure"
+PAPER, OURS = "paper", "ours"
 KINDS = (IDENTITY, NUMBER, SCALING, QUALITATIVE, SLIP, FIGURE)
 
 CONFIRMED, CONDITIONAL = "confirmed", "confirmed with a condition"
@@ -134,12 +137,12 @@ class Finding(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Hold a checkable statement of the paper.
+    """Hold a checkable statement of a paper, or one of ours about it.
 
     Attributes
     ----------
     name : str
-        Its id.
+        Its name, unique in its paper.
     where : str
         Its place in the paper.
     section : str
@@ -157,6 +160,10 @@ class Claim(NamedTuple):
         Tables of the folder `TABLES` that measuring it reads.
     measure : callable
         Measures it; takes nothing and returns a `Finding` or a `Check`.
+    source : str
+        Whose statement it is: ``PAPER``, or ``OURS`` about what the paper leaves open.
+    paper : str
+        Key of the paper in the bibliography.
     """
 
     name: str
@@ -168,6 +175,13 @@ class Claim(NamedTuple):
     equations: tuple[int, ...]
     tables: tuple[str, ...]
     measure: Callable[[], Finding | Check]
+    source: str = PAPER
+    paper: str = "saxe2014"
+
+    @property
+    def id(self) -> str:
+        """Its id in the ledger, the paper's key before its name."""
+        return f"{self.paper}/{self.name}"
 
 
 class Result(NamedTuple):
@@ -201,6 +215,8 @@ def claim(
     label: str | None = None,
     equations: Iterable[int] = (),
     tables: Iterable[str] = (),
+    source: str = PAPER,
+    paper: str = "saxe2014",
 ) -> Callable[[Callable[[], Finding | Check]], Claim]:
     """Make a function the measurement of a claim, and return that claim in its place.
 
@@ -222,6 +238,10 @@ def claim(
         Numbered equations of the paper that it covers.
     tables : iterable of str, optional
         Tables of the folder ``chapters/data`` that measuring it reads.
+    source : str, optional
+        ``PAPER``, or ``OURS`` if the paper does not say this.
+    paper : str, optional
+        Key of the paper in the bibliography.
 
     Returns
     -------
@@ -231,7 +251,7 @@ def claim(
     Raises
     ------
     ValueError
-        If the kind is unknown.
+        If the kind or the source is unknown.
 
     Examples
     --------
@@ -244,11 +264,15 @@ def claim(
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+    if source not in (PAPER, OURS):
+        raise ValueError(f"source must be {PAPER!r} or {OURS!r}, got {source!r}")
     place = name if label is None else label
 
     def enter(measure: Callable[[], Finding | Check]) -> Claim:
         covered, read = tuple(equations), tuple(tables)
-        return Claim(name, where, section, statement, kind, place, covered, read, measure)
+        return Claim(
+            name, where, section, statement, kind, place, covered, read, measure, source, paper
+        )
 
     return enter
 

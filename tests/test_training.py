@@ -649,7 +649,7 @@ def test_descent_refuses(tanh, options, message):
     [
         ({"times": []}, r"finite, non-empty vector, got shape \(0,\)"),
         ({"times": 1.0}, r"finite, non-empty vector, got shape \(\)"),
-        ({"times": [0.0, np.nan]}, "finite, non-empty vector"),
+        ({"times": [0.0, np.nan]}, "times must be finite, got nan"),
         ({"times": [-1.0, 1.0]}, "must ascend from 0 or later"),
         ({"times": [1.0, 0.5]}, "must ascend from 0 or later"),
         ({"times": [1.0, 1.0]}, "must ascend from 0 or later"),
