@@ -15,7 +15,7 @@ theory           `spectra`                  limiting laws of products of random 
 theory           `mean_field`               wide networks: variance maps, law of the Jacobian
 simulation       `correlations`             the data as gradient descent sees it
 simulation       `consistency`              whether modes are principal axes of the inputs
-simulation       `datasets`                 hierarchical data, MNIST
+simulation       `datasets`                 trees of items, four living things, MNIST
 simulation       `networks`                 linear networks: error, gradient, mode strengths
 simulation       `tanh_networks`            the same for tanh hidden units
 simulation       `initial_conditions`       where learning starts

@@ -7,10 +7,10 @@ yield these pairs, and a step adds them in place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce, wraps
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from scipy.linalg import blas
@@ -26,6 +26,7 @@ __all__ = [
     "error",
     "gradient",
     "half_square",
+    "in_range",
     "multiplied_out",
     "pairs",
     "product",
@@ -41,12 +42,33 @@ _ROWS = 40
 _THREADED = 2**18
 
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
 class Pair(NamedTuple):
     """Hold the gradient of one layer, -p^T d, by its factors; no p stands for the identity."""
 
     layer: int
     p: Array | None
     d: Array
+
+
+def in_range(function: _Function) -> _Function:
+    """Refuse, in place of warnings, weights of which something overflows."""
+
+    @wraps(function)
+    def evaluated(*given: Any, **named: Any) -> Any:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = function(*given, **named)
+        for array in found if isinstance(found, tuple) else (found,):
+            if not np.isfinite(array).all():
+                raise ValueError(
+                    "weights must be so small that nothing leaves the range of doubles, got a "
+                    f"result of {array[~np.isfinite(array)].flat[0]}"
+                )
+        return found
+
+    return cast(_Function, evaluated)
 
 
 def product(weights: Weights) -> Array:

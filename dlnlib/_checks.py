@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from dlnlib._typing import Array, Rng, Weights
+from dlnlib._typing import Array, Weights
 
 if TYPE_CHECKING:
     from dlnlib.correlations import Correlations, Modes
 
 __all__ = [
+    "branching",
     "broadcast",
     "correlations",
     "count",
@@ -25,9 +27,11 @@ __all__ = [
     "examples_fit",
     "finite",
     "fit",
+    "flag",
     "fraction",
     "function",
     "generator",
+    "instance",
     "iterated",
     "layer_sizes",
     "modes_fit",
@@ -45,11 +49,13 @@ __all__ = [
 
 # Counts beyond this are no integers in double precision.
 _LARGEST_COUNT = 2**53
+# Levels of a tree that no memory holds, unless nodes have one child.
+_MOST_LEVELS = 1000
 
 
 def require(name: str, array: Array, valid: Any, what: str) -> None:
     """Require that something holds for all entries, and show the first for which it does not."""
-    if not np.all(valid):
+    if not np.asarray(valid).all():
         culprit = np.broadcast_to(array, np.shape(valid))[~np.asarray(valid)].flat[0]
         raise ValueError(f"{name} {what}, got {culprit}")
 
@@ -69,8 +75,12 @@ def real(name: str, value: Any, *, kinds: str = "iuf") -> NDArray[Any]:
 
 
 def _numbers(name: str, value: Any) -> Array:
+    given = real(name, value)
+    # In rows, so that the same numbers round alike whatever their layout was.
+    if given.dtype == np.float64:
+        return np.asarray(given, order="C")
     with np.errstate(over="ignore"):
-        return np.asarray(real(name, value), dtype=np.float64)
+        return np.asarray(given, dtype=np.float64, order="C")
 
 
 def _shown(value: Any) -> str:
@@ -160,8 +170,11 @@ def fraction(name: str, value: ArrayLike) -> Array:
 
 def broadcast(**arrays: Array) -> tuple[Array, ...]:
     """Return arrays of one shape."""
+    given = tuple(arrays.values())
+    if len({array.shape for array in given}) == 1:
+        return given
     try:
-        return tuple(np.broadcast_arrays(*arrays.values()))
+        return tuple(np.broadcast_arrays(*given))
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(f"shapes must broadcast together, got {shapes}") from None
@@ -179,15 +192,25 @@ def precision(dtype: DTypeLike) -> np.dtype[Any]:
     return found
 
 
-def generator(name: str, value: Rng) -> np.random.Generator:
+def generator(name: str, value: Any) -> np.random.Generator:
     """Return a source of randomness; there is no default one."""
     wanted = f"{name} must be a seed, a sequence of seeds or a numpy.random.Generator"
     if value is None or isinstance(value, bool):
         raise TypeError(f"{wanted}, got {value!r}")
+    if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iu":
+        value = int(value)
     try:
         return np.random.default_rng(value)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{wanted}, got {_shown(value)}") from error
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a choice of two."""
+    scalar = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if not isinstance(scalar, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {_shown(value)}")
+    return bool(value)
 
 
 def one_of(name: str, value: str, choices: Iterable[str]) -> str:
@@ -205,15 +228,21 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     return value
 
 
+def instance(name: str, value: Any, kind: type, made: str) -> None:
+    """Require a record of a class, and say what makes one."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, as {made}, got {_shown(value)}")
+
+
 def iterated(name: str, value: Any, of: str) -> Iterator[Any]:
     """Return an iterator over what was given."""
-    refusal = TypeError(f"{name} must be a sequence of {of}, got {_shown(value)}")
-    if isinstance(value, str | bytes | dict):
-        raise refusal
-    try:
-        return iter(value)
-    except TypeError:
-        raise refusal from None
+    if not isinstance(value, str | bytes | dict):
+        try:
+            return iter(value)
+        except TypeError:
+            pass
+    # Only now: to show a value can take longer than to use it.
+    raise TypeError(f"{name} must be a sequence of {of}, got {_shown(value)}")
 
 
 def correlations(value: Correlations, name: str = "correlations") -> Correlations:
@@ -236,9 +265,7 @@ def times(values: ArrayLike) -> Array:
         raise ValueError(f"times must ascend from 0 or later, got {array[0]} first")
     if np.any(falls := np.diff(array) <= 0):
         i = int(np.argmax(falls))
-        raise ValueError(
-            f"times must ascend from 0 or later, got {array[i + 1]} after {array[i]}"
-        )
+        raise ValueError(f"times must ascend from 0 or later, got {array[i + 1]} after {array[i]}")
     return array
 
 
@@ -251,6 +278,29 @@ def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
         found = ()
     if len(found) < 2:
         raise ValueError(f"layer_sizes must be two or more positive integers, got {sizes!r}")
+    return found
+
+
+def branching(value: int | Sequence[int], n_levels: int | None, *, most: int) -> tuple[int, ...]:
+    """Return how many children a node of each level of a tree has, the root's first."""
+    found = _per_level(value, n_levels)
+    if (n_items := prod(found)) > most:
+        shown = n_items if n_items < _LARGEST_COUNT else "more than 2**53"
+        raise ValueError(f"n_levels and branching must give at most {most} items, got {shown}")
+    return found
+
+
+def _per_level(value: int | Sequence[int], n_levels: int | None) -> tuple[int, ...]:
+    levels = None if n_levels is None else count("n_levels", n_levels, least=0)
+    if levels is not None and levels > _MOST_LEVELS:
+        raise ValueError(f"n_levels must be at most {_MOST_LEVELS}, got {n_levels}")
+    if not isinstance(value, Sequence | np.ndarray) or getattr(value, "ndim", 1) == 0:
+        return (count("branching", value),) * (5 if levels is None else levels)
+    found = tuple(count("branching", n) for n in iterated("branching", value, "integers"))
+    if len(found) > _MOST_LEVELS:
+        raise ValueError(f"branching must have at most {_MOST_LEVELS} levels, got {len(found)}")
+    if levels not in (None, len(found)):
+        raise ValueError(f"branching must be of the {levels} levels of n_levels, got {len(found)}")
     return found
 
 

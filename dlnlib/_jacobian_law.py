@@ -41,9 +41,10 @@ term: :math:`\int M\,dw_l = \Psi_l`, :math:`\int M\,dy = -\ln(1+M)`, and
 
 .. math:: \Psi = \sum_l \Psi_l + (L-1)\ln(1+M) + n\,\big(M - \ln(1+M)\big).
 
-**Averages over a layer** are midpoint sums over its Gaussian activities. Close to the spectrum
-:math:`1/(1-t)` has poles close to real activities; for tanh and erf the sum is taken along a path
-in the complex plane that keeps away from them. **Branches**: on these paths
+**Averages over a layer** are sums over its Gaussian activities, by Gauss's rule between the kinks
+of the slope. Close to the spectrum :math:`1/(1-t)` has poles close to real activities; for tanh,
+erf, ELU and SELU the path runs through the complex plane and keeps away from them.
+**Branches**: on these paths
 :math:`\arg\varphi'^2` falls from 0 by 1.8 at most, so that :math:`t` never crosses the real
 axis above 1, and :math:`\ln(1-t)` has arguments between -1.8 and :math:`\pi`.
 """
@@ -56,7 +57,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlnlib._typing import Array, ComplexArray
-from dlnlib.nonlinearities import Function, Nonlinearity, function_and_slope
+from dlnlib.nonlinearities import NONLINEARITIES, Function, Nonlinearity
 
 __all__ = ["Network", "solve"]
 
@@ -70,6 +71,8 @@ _MAX_CHANGE = 2.0
 # Nodes of the law of a layer, up to so many standard deviations, and until twice as many would
 # change the result by no more than this.
 _LAST_NODE, _N_NODES, _TOLERANCE = 10.0, (192, 768, 3072), 1e-7
+# Nodes of Gauss's rule, on a panel between kinks.
+_PANEL = 16
 
 
 class Network(NamedTuple):
@@ -197,22 +200,40 @@ def _layers_on_nodes(n_nodes: int, network: Network) -> _Layers:
     That is close to real arguments, below the positive and above the negative ones, wherever the
     density of the spectrum is low.
     """
+    f = network.nonlinearity
     effective, counts = _effective_variances(network.variances)
     root = np.sqrt(np.maximum(effective, 1e-20))[:, None]
-    x: Any = root * ((np.arange(n_nodes) + 0.5) / n_nodes * 2 * _LAST_NODE - _LAST_NODE)
-    speed: Any = np.ones(n_nodes)
-    if isinstance(network.nonlinearity, str) and network.nonlinearity in _PATHS:
-        height, climb = _PATHS[network.nonlinearity]
-        x, speed = x + 1j * height(x), 1 + 1j * climb(x)
-    _, slope = function_and_slope(network.nonlinearity)
-    squares: Any = slope(x) ** 2
-    p = speed * np.exp(-((x / root) ** 2) / 2) / np.sqrt(2 * np.pi) * 2 * _LAST_NODE / n_nodes
-    if np.array_equal(squares, squares[:, ::-1]):
-        squares, p = squares[:, n_nodes // 2 :], 2 * p[:, n_nodes // 2 :]
-    if np.all(squares == squares[0]):
+    x: Any
+    steps: Any
+    path = next((path for name, path in _PATHS.items() if NONLINEARITIES[name] == f), None)
+    if f.kinks or path is None:
+        z, steps = _between_kinks(n_nodes, np.array(f.kinks) / root)
+        x = root * z
+    else:
+        x = root * ((np.arange(n_nodes) + 0.5) / n_nodes * 2 * _LAST_NODE - _LAST_NODE)
+        steps = 2 * _LAST_NODE / n_nodes
+    if path is not None:
+        height, climb = path
+        x, steps = x + 1j * height(x), steps * (1 + 1j * climb(x))
+    squares: Any = np.asarray(f.slope(x)) ** 2.0
+    p: Any = steps * np.exp(-((x / root) ** 2) / 2) / np.sqrt(2 * np.pi)
+    half = squares.shape[1] // 2
+    if 2 * half == squares.shape[1] and np.array_equal(squares, squares[:, ::-1]):
+        squares, p = squares[:, half:], 2 * p[:, half:]
+    if np.all(squares == squares[0]) and np.all(p == p[0]):
         # Slopes that know no scale make all layers one, with no phase between them to lose.
         squares, p, counts = squares[:1], p[:1], counts.sum(keepdims=True)
     return _Layers(squares, p, counts)
+
+
+def _between_kinks(n_nodes: int, kinks: Array) -> tuple[Array, Array]:
+    """Return nodes and weights of Gauss's rule on panels that end at kinks, for every layer."""
+    ends = np.linspace(-_LAST_NODE, _LAST_NODE, n_nodes // _PANEL + 1)
+    inside = np.clip(kinks, -_LAST_NODE, _LAST_NODE)
+    ends = np.sort(np.concatenate([np.tile(ends, (len(kinks), 1)), inside], axis=1), axis=1)
+    x, p = np.polynomial.legendre.leggauss(_PANEL)
+    half, middle = np.diff(ends)[..., None] / 2, (ends[:, 1:] + ends[:, :-1])[..., None] / 2
+    return (middle + half * x).reshape(len(kinks), -1), (half * p).reshape(len(kinks), -1)
 
 
 def _effective_variances(variances: Array) -> tuple[Array, Array]:
@@ -237,8 +258,18 @@ def _effective_variances(variances: Array) -> tuple[Array, Array]:
     return nodes / (1 - nodes), len(x) * vectors[0] ** 2
 
 
+def _left(x: Array) -> Array:
+    return 0.45 * np.tanh(np.minimum(x, 0))
+
+
+def _left_climb(x: Array) -> Array:
+    return np.where(x < 0, 0.45 * (1 - np.tanh(x) ** 2), 0.0)
+
+
 # Imaginary parts of paths along which the slopes are smooth, and their derivatives.
 _PATHS: dict[str, tuple[Function, Function]] = {
     "tanh": (lambda x: 0.45 * np.tanh(x), lambda x: 0.45 * (1 - np.tanh(x) ** 2)),
     "erf": (lambda x: 0.5 * x / (1 + x**2), lambda x: 0.5 * (1 - x**2) / (1 + x**2) ** 2),
+    "elu": (_left, _left_climb),
+    "selu": (_left, _left_climb),
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from dlnlib import _second_moments
 from dlnlib._typing import Array, Weights
 from dlnlib.correlations import Correlations, Modes
 
@@ -26,7 +26,7 @@ def inside(
     reduced = tuple(
         above.T @ w @ below for w, (below, above) in zip(weights, pairwise(bases), strict=True)
     )
-    data = replace(
+    data = _second_moments.derived(
         correlations,
         sigma_xx=inputs.T @ correlations.sigma_xx @ inputs,
         sigma_yx=outputs.T @ correlations.sigma_yx @ inputs,
@@ -119,6 +119,7 @@ def reachable(weights: Weights, correlations: Correlations, *, most: float = 1.0
 def _new_directions(arrivals: Array, basis: Array) -> Array:
     """Return an orthonormal basis of what arrives outside the span of a basis."""
     room = basis.shape[0] - basis.shape[1]
+    arrivals = _second_moments.near_one(arrivals)
     scale = np.linalg.norm(arrivals)
     # Removed twice: once leaves the rounding error of the first projection behind.
     outside = arrivals - basis @ (basis.T @ arrivals)

@@ -60,6 +60,13 @@ def tell(**values: float) -> None:
     **values : float
         Numbers by the name under which the text calls for them.
 
+    Raises
+    ------
+    TypeError
+        If a value is no number.
+    ImportError
+        If MyST-NB is missing.
+
     Notes
     -----
     MyST-NB's ``glue``; needs the extra ``dlnlib[book]``.
@@ -69,10 +76,18 @@ def tell(**values: float) -> None:
     >>> from dlnlib.book import tell
     >>> tell(half=0.5)
     """
-    from myst_nb import glue
-
+    try:
+        from myst_nb import glue
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'dlnlib.book.tell needs {error.name}: pip install "dlnlib[book]"'
+        ) from error
     for name, value in values.items():
-        glue(name, float(value), display=False)
+        try:
+            number = float(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} must be a number, got {value!r}") from error
+        glue(name, number, display=False)
 
 
 def _column(words: tuple[str, ...]) -> NDArray[Any]:

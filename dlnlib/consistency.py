@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dlnlib import _checks, _second_moments
 from dlnlib.correlations import Correlations, modes
 
 __all__ = ["Consistency", "consistency"]
@@ -63,8 +64,9 @@ def consistency(correlations: Correlations) -> Consistency:
 
     Raises
     ------
-    ValueError
-        If there are no modes, or the inputs have no variance along them.
+    TypeError, ValueError
+        If these are no `Correlations`, there are no modes, or the inputs have no variance along
+        them.
 
     Notes
     -----
@@ -87,9 +89,11 @@ def consistency(correlations: Correlations) -> Consistency:
     >>> found.matrix, round(found.leakage, 4)
     (array([[2.5]]), 0.0385)
     """
-    found = modes(correlations)
+    found = modes(_checks.correlations(correlations))
     V = found.Vt[found.present].T
-    image = correlations.sigma_xx @ V
+    # All but the matrix itself are shares, which have no unit.
+    sigma = _second_moments.near_one(correlations.sigma_xx)
+    image = sigma @ V
     sizes = np.sum(image**2, axis=0)
     if V.size == 0 or not sizes.all():
         raise ValueError(
@@ -98,12 +102,12 @@ def consistency(correlations: Correlations) -> Consistency:
         )
     matrix = V.T @ image
     within, diagonal = np.sum(matrix**2), np.diagonal(matrix)
-    chance_within, chance_diagonal = _chance(correlations.sigma_xx, V.shape[1])
-    chance_total = V.shape[1] * np.mean(np.sum(correlations.sigma_xx**2, axis=0))
+    chance_within, chance_diagonal = _chance(sigma, V.shape[1])
+    chance_total = V.shape[1] * np.mean(np.sum(sigma**2, axis=0))
     # Removed from the image rather than subtracted from 1: small angles stay accurate.
     outside = image - V @ matrix
     return Consistency(
-        matrix=matrix,
+        matrix=V.T @ (correlations.sigma_xx @ V),
         off_diagonal=float(np.sum((matrix - np.diag(diagonal)) ** 2) / within),
         leakage=float(np.sum(outside**2) / sizes.sum()),
         misalignment=np.sum((image - V * diagonal) ** 2, axis=0) / sizes,

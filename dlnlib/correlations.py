@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dlnlib import _checks
+from dlnlib import _checks, _second_moments
 from dlnlib._typing import Array
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "input_strengths",
     "krylov",
     "modes",
+    "per_example",
+    "summed",
     "whitened",
 ]
 
@@ -31,9 +33,17 @@ _CHUNK = 8192
 # Modes weaker than this, relative to the strongest, are rounding errors.
 _STRENGTH_TOLERANCE = 1e-12
 # Modes that are further from orthonormal are none.
-_ORTHONORMAL = 1e-8
+_ORTHONORMAL = 1e-5
 # An eigenvalue this far below zero, relative to the largest, is no rounding error of a sum.
 _NEGATIVE = 1e-9
+# Variances below this, of inputs in units of their own, may be rounding errors of sums of floats.
+_NUMERICAL_RANK = 1e-10
+# What is left of a square when its mean is taken out, where all of it is rounding.
+_CONSTANT = 8 * np.finfo(np.float64).eps
+# Entries of a mode that differ by less, relative to the largest, tie.
+_TIE = 1e-8
+# Targets need not vary less than inputs explain, but for rounding.
+_EXPLAINED = 1e-8
 
 
 class Modes(NamedTuple):
@@ -63,6 +73,7 @@ class Modes(NamedTuple):
         ----------
         decomposition : sequence of three array_like
             Output modes, one a column; singular values, descending; input modes, one a row.
+            Columns and rows beyond the singular values, of full matrices, are left out.
 
         Returns
         -------
@@ -73,19 +84,23 @@ class Modes(NamedTuple):
         ------
         TypeError, ValueError
             If these are not three finite arrays of shapes that go together, a singular value is
-            negative or larger than the one before, or modes are not orthonormal to 1e-8.
+            negative or larger than the one before, by more than 1e-5 of the largest, or modes
+            are not orthonormal to 1e-5, as those in single precision are.
 
         Examples
         --------
         >>> import numpy as np
         >>> from dlnlib.correlations import Modes
-        >>> Modes.of(np.linalg.svd(np.diag([3.0, 1.0]))).s
-        array([3., 1.])
+        >>> U, s, Vt = Modes.of(np.linalg.svd([[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+        >>> s, Vt.shape
+        (array([3., 1.]), (2, 3))
         """
         parts = tuple(_checks.iterated("modes", decomposition, "three arrays, U, s and Vt"))
         if len(parts) != 3:
             raise ValueError(f"modes must be three arrays, U, s and Vt, got {len(parts)}")
         U, s, Vt = (_checks.finite("modes", part) for part in parts)
+        if U.ndim == Vt.ndim == 2 and s.ndim == 1:
+            U, Vt = U[:, : len(s)], Vt[: len(s)]
         if s.ndim != 1 or U.ndim != 2 or Vt.ndim != 2 or not U.shape[1] == len(s) == len(Vt):
             raise ValueError(
                 "modes must have U of shape (n_outputs, n_modes), s of (n_modes,) and Vt of "
@@ -102,7 +117,7 @@ class Modes(NamedTuple):
     @property
     def present(self) -> NDArray[np.bool_]:
         """Tell which modes the data determine: those above 1e-12 of the strongest."""
-        return self.s > 1e-12 * self.s.max(initial=0.0)
+        return self.s > _STRENGTH_TOLERANCE * self.s.max(initial=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +145,24 @@ class Correlations:
 
     Raises
     ------
+    TypeError
+        If an entry is no real number, or ``n_examples`` no number.
     ValueError
-        If shapes do not chain, an entry is not finite, ``sigma_xx`` is not symmetric,
-        or ``trace_yy`` or ``n_examples`` is out of range.
+        If shapes do not chain, an entry is not finite, ``sigma_xx`` is not symmetric, or no data
+        have these moments: ``sigma_xx`` has a negative eigenvalue, outputs vary with inputs that
+        do not, ``trace_yy`` is less than
+        :math:`\operatorname{tr} \Sigma^{31} (\Sigma^{11})^{-1} \Sigma^{13}`, which inputs
+        explain, the sums are not those of ``n_examples`` examples, or that is no whole number
+        from 1.
+
+    Notes
+    -----
+    Rounding is allowed for: :math:`\Sigma^{11}` may lack, in any direction, :math:`10^{-9}` of
+    each input's own second moment and :math:`10^{-12}` of their sum, and ``trace_yy``
+    :math:`10^{-8}` of itself. Moments that are summed or whitened here follow from data or from
+    checked moments, and are not checked again.
+
+    Means over examples do as well as sums, with one for ``n_examples``: see `per_example`.
 
     Examples
     --------
@@ -152,28 +182,19 @@ class Correlations:
     sum_y: Array | None = None
 
     def __post_init__(self) -> None:
-        for name in ("sigma_xx", "sigma_yx"):
-            object.__setattr__(self, name, _moments(name, getattr(self, name), 2))
-        n_outputs, n_inputs = self.sigma_yx.shape
-        if self.sigma_xx.shape != (n_inputs, n_inputs):
-            raise ValueError(
-                f"sigma_xx must have shape {(n_inputs, n_inputs)} to go with sigma_yx of shape "
-                f"{self.sigma_yx.shape}, got {self.sigma_xx.shape}"
-            )
-        asymmetry = np.abs(self.sigma_xx - self.sigma_xx.T).max(initial=0.0)
-        if asymmetry > 1e-9 * np.abs(self.sigma_xx).max(initial=0.0):
-            raise ValueError(f"sigma_xx must be symmetric, got entries that differ by {asymmetry}")
-        _checks.number("trace_yy", self.trace_yy, least=0)
-        _checks.count("n_examples", self.n_examples)
-        for name, size in (("sum_x", n_inputs), ("sum_y", n_outputs)):
+        changed: dict[str, object] = {
+            "sigma_xx": _entries("sigma_xx", self.sigma_xx, 2),
+            "sigma_yx": _entries("sigma_yx", self.sigma_yx, 2),
+            "trace_yy": _checks.number("trace_yy", self.trace_yy, least=0),
+            "n_examples": _checks.count("n_examples", self.n_examples),
+        }
+        for name in ("sum_x", "sum_y"):
             if getattr(self, name) is not None:
-                total = _moments(name, getattr(self, name), 1)
-                if total.shape != (size,):
-                    raise ValueError(
-                        f"{name} must have shape {(size,)} to go with sigma_yx of shape "
-                        f"{self.sigma_yx.shape}, got shape {total.shape}"
-                    )
-                object.__setattr__(self, name, total)
+                changed[name] = _entries(name, getattr(self, name), 1)
+        for name, value in changed.items():
+            object.__setattr__(self, name, value)
+        _require_shapes(self)
+        _require_data(self)
 
 
 def from_data(x: ArrayLike, y: ArrayLike) -> Correlations:
@@ -196,8 +217,11 @@ def from_data(x: ArrayLike, y: ArrayLike) -> Correlations:
 
     Raises
     ------
+    TypeError
+        If `x` or `y` is complex, masked, or not of numbers; bools count as 0 and 1.
     ValueError
-        If `x` and `y` are not matrices of equally many, at least one, finite real rows.
+        If `x` and `y` are not matrices of equally many, at least one, finite rows, or products
+        leave the range of doubles.
 
     Notes
     -----
@@ -222,7 +246,15 @@ def from_data(x: ArrayLike, y: ArrayLike) -> Correlations:
             raise ValueError(f"{name} must be finite with finite products, got sums that are not")
     ones = np.ones((len(x), 1), dtype=np.int64)
     sum_x, sum_y = (_sum_of_products(ones, a)[0] for a in (x, y))
-    return Correlations(sigma_xx, sigma_yx, trace_yy, len(x), sum_x, sum_y)
+    return _second_moments.known(
+        Correlations,
+        sigma_xx=sigma_xx,
+        sigma_yx=sigma_yx,
+        trace_yy=trace_yy,
+        n_examples=len(x),
+        sum_x=sum_x,
+        sum_y=sum_y,
+    )
 
 
 def diagonal(s: ArrayLike, d: ArrayLike = 1.0) -> Correlations:
@@ -246,8 +278,9 @@ def diagonal(s: ArrayLike, d: ArrayLike = 1.0) -> Correlations:
 
     Raises
     ------
-    ValueError
-        If `s` is no vector of finite numbers that are not negative, or `d` is not positive.
+    TypeError, ValueError
+        If `s` is no vector of finite numbers that are not negative, `d` is not positive, or
+        their trace leaves the range of doubles.
 
     Notes
     -----
@@ -262,7 +295,17 @@ def diagonal(s: ArrayLike, d: ArrayLike = 1.0) -> Correlations:
     s, d = _checks.broadcast(s=_checks.not_negative("s", s), d=_checks.positive("d", d))
     if s.ndim != 1:
         raise ValueError(f"s must be a vector, got shape {s.shape}")
-    return Correlations(np.diag(d), np.diag(s), float(np.sum(s**2 / d)), max(len(s), 1))
+    with np.errstate(over="ignore"):
+        trace_yy = float(np.sum(s**2 / d))
+    if not np.isfinite(trace_yy):
+        raise ValueError(f"s must have a finite sum of s**2 / d, got s up to {s.max()}")
+    return _second_moments.known(
+        Correlations,
+        sigma_xx=np.diag(d),
+        sigma_yx=np.diag(s),
+        trace_yy=trace_yy,
+        n_examples=max(len(s), 1),
+    )
 
 
 def input_strengths(correlations: Correlations, modes: Modes) -> Array:
@@ -275,7 +318,7 @@ def input_strengths(correlations: Correlations, modes: Modes) -> Array:
     correlations : Correlations
         The data.
     modes : Modes
-        Modes of these, or of other data on the same inputs.
+        Modes of these, or of other data on the same inputs; any (U, s, Vt).
 
     Returns
     -------
@@ -284,8 +327,8 @@ def input_strengths(correlations: Correlations, modes: Modes) -> Array:
 
     Raises
     ------
-    ValueError
-        If the modes have other inputs than the data.
+    TypeError, ValueError
+        If these are no `Correlations` or no modes, or the modes have other inputs.
 
     Notes
     -----
@@ -298,6 +341,7 @@ def input_strengths(correlations: Correlations, modes: Modes) -> Array:
     >>> input_strengths(data, modes(data))
     array([2. , 0.5])
     """
+    correlations, modes = _checks.correlations(correlations), Modes.of(modes)
     if modes.Vt.shape[1] != len(correlations.sigma_xx):
         raise ValueError(
             f"modes must have the {len(correlations.sigma_xx)} inputs of correlations, "
@@ -313,7 +357,8 @@ def centred(correlations: Correlations) -> Correlations:
               \Sigma^{31} - \tfrac1P \sum_\mu y^\mu \sum_\mu x^{\mu T}
 
     for :math:`P` examples. Targets stay as they are; centring them as well would change
-    nothing but :math:`\operatorname{tr} \sum_\mu y^\mu y^{\mu T}`.
+    nothing but :math:`\operatorname{tr} \sum_\mu y^\mu y^{\mu T}`. Inputs that are constant to
+    rounding (of whose second moment less than :math:`2\cdot 10^{-15}` is left) become zero.
 
     Parameters
     ----------
@@ -327,6 +372,8 @@ def centred(correlations: Correlations) -> Correlations:
 
     Raises
     ------
+    TypeError
+        If these are no `Correlations`.
     ValueError
         If the data lack their sums.
 
@@ -340,6 +387,7 @@ def centred(correlations: Correlations) -> Correlations:
     >>> centred(from_data([[1.0], [3.0]], [[0.0], [1.0]])).sigma_xx
     array([[2.]])
     """
+    _checks.correlations(correlations)
     sum_x, sum_y = correlations.sum_x, correlations.sum_y
     if sum_x is None or sum_y is None:
         missing = [n for n, total in (("sum_x", sum_x), ("sum_y", sum_y)) if total is None]
@@ -348,12 +396,103 @@ def centred(correlations: Correlations) -> Correlations:
             f"for {' and '.join(missing)}; correlations.from_data keeps them"
         )
     mean = sum_x / correlations.n_examples
-    return replace(
+    sigma_xx = correlations.sigma_xx - np.outer(mean, sum_x)
+    varies = np.diagonal(sigma_xx) > _CONSTANT * np.diagonal(correlations.sigma_xx)
+    return _second_moments.derived(
         correlations,
-        sigma_xx=correlations.sigma_xx - np.outer(mean, sum_x),
-        sigma_yx=correlations.sigma_yx - np.outer(sum_y, mean),
+        sigma_xx=np.where(np.outer(varies, varies), sigma_xx, 0.0),
+        sigma_yx=np.where(varies, correlations.sigma_yx - np.outer(sum_y, mean), 0.0),
         sum_x=np.zeros_like(sum_x),
     )
+
+
+def per_example(correlations: Correlations) -> Correlations:
+    r"""Turn sums over examples into means.
+
+    .. math:: \Sigma^{11} \to \tfrac1P \Sigma^{11}, \qquad \Sigma^{31} \to \tfrac1P \Sigma^{31},
+              \qquad \operatorname{tr}\Sigma^{33} \to \tfrac1P \operatorname{tr}\Sigma^{33}
+
+    for :math:`P` examples, so that the error is its mean over examples, :math:`E/P`.
+
+    Parameters
+    ----------
+    correlations : Correlations
+        The data, as sums over examples.
+
+    Returns
+    -------
+    Correlations
+        The same data as one average example: ``n_examples`` is 1.
+
+    Raises
+    ------
+    TypeError
+        If these are no `Correlations`.
+
+    See Also
+    --------
+    summed : The way back.
+
+    Notes
+    -----
+    The paper sums over examples, and so does this library. The gradient of a mean is smaller by
+    :math:`P`: weights take the same course at the learning rate :math:`P \lambda`, or the time
+    constant :math:`\tau / P`, and errors, singular values :math:`s` and input strengths :math:`d`
+    are smaller by :math:`P`. Where a loss is the mean over :math:`N_3` outputs as well, without
+    the half, as the mean squared error of most libraries, the rate is
+    :math:`P N_3 \lambda / 2`.
+
+    Means that come from elsewhere can be used as they are, in
+    ``Correlations(sigma_xx, sigma_yx, trace_yy, n_examples=1)``. `centred` and `whitened`
+    commute with this function.
+
+    Examples
+    --------
+    >>> from dlnlib.correlations import from_data, per_example
+    >>> per_example(from_data([[1.0], [3.0]], [[0.0], [1.0]])).sigma_xx
+    array([[5.]])
+    """
+    return _weighted(_checks.correlations(correlations), 1)
+
+
+def summed(correlations: Correlations, *, n_examples: int) -> Correlations:
+    r"""Turn means over examples, or sums over fewer of them, into sums.
+
+    .. math:: \Sigma \to \frac{P}{P_0} \Sigma
+
+    for all moments, from :math:`P_0` examples, or one average example, to :math:`P`.
+
+    Parameters
+    ----------
+    correlations : Correlations
+        The data, as means, of one example, or as sums over their ``n_examples``.
+    n_examples : int
+        Number of examples :math:`P` that they shall count as.
+
+    Returns
+    -------
+    Correlations
+        The moments of that many examples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no `Correlations`, `n_examples` is no whole number from 1, or a moment
+        leaves the range of doubles.
+
+    See Also
+    --------
+    per_example : The other way, and what it does to learning rates.
+
+    Examples
+    --------
+    >>> from dlnlib.correlations import Correlations, summed
+    >>> means = Correlations([[5.0]], [[1.5]], trace_yy=0.5, n_examples=1)
+    >>> summed(means, n_examples=2).sigma_xx
+    array([[10.]])
+    """
+    correlations = _checks.correlations(correlations)
+    return _weighted(correlations, _checks.count("n_examples", n_examples))
 
 
 def whitened(
@@ -375,8 +514,9 @@ def whitened(
         Added to every variance, in units of the mean squared input; not negative.
     rank : int, optional
         Number of principal components to keep, the strongest; the others become zero. By
-        default all at a positive `epsilon`, and at zero the numerical rank, which is that
-        of ``sigma_xx`` scaled to unit diagonal.
+        default all at a positive `epsilon`, and at zero the numerical rank, the most that
+        there are: the number of eigenvalues above :math:`10^{-10}` of ``sigma_xx`` scaled to
+        unit diagonal.
 
     Returns
     -------
@@ -385,9 +525,10 @@ def whitened(
 
     Raises
     ------
-    ValueError
-        If `epsilon` is negative or not finite, `rank` is no integer from 1 to the number
-        of inputs, or ``sigma_xx`` is not positive semidefinite.
+    TypeError, ValueError
+        If these are no `Correlations`, `epsilon` is negative or not finite, `rank` is no
+        integer from 1 to the number of inputs or, at zero `epsilon`, exceeds the numerical
+        rank, or ``sigma_xx`` is not positive semidefinite.
 
     Notes
     -----
@@ -408,26 +549,21 @@ def whitened(
     array([[1.6, 0. ],
            [0. , 1. ]])
     """
-    sigma = correlations.sigma_xx
+    sigma = _checks.correlations(correlations).sigma_xx
     epsilon = _checks.number("epsilon", epsilon, least=0)
     if rank is not None:
         rank = _checks.count("rank", rank, most=len(sigma))
-    variances, Q = np.linalg.eigh(sigma / correlations.n_examples)
-    if variances[0] < -_NEGATIVE * abs(variances[-1]):
-        raise ValueError(
-            "correlations.sigma_xx must be positive semidefinite to be whitened, got eigenvalues "
-            f"from {variances[0]} to {variances[-1]}, divided by n_examples"
-        )
-    if rank is None and epsilon == 0:
-        rank = _numerical_rank(sigma)
-    kept = slice(0 if rank is None else len(sigma) - rank, None)
-    w, Q = np.maximum(variances[kept], 0.0), Q[:, kept]
-    root = (Q / np.sqrt(w + epsilon)) @ Q.T
-    white = correlations.n_examples * (Q * (w / (w + epsilon))) @ Q.T
-    return replace(
+    sizes, shares, Q = (
+        _regularised(correlations, rank, epsilon) if epsilon else _equalised(correlations, rank)
+    )
+    root = (Q / sizes) @ Q.T
+    white = correlations.n_examples * (Q * shares) @ Q.T
+    # Rounding errors of inputs that do not vary would pass for inputs in small units.
+    varies = np.diagonal(sigma) > 0
+    return _second_moments.derived(
         correlations,
-        sigma_xx=(white + white.T) / 2,
-        sigma_yx=correlations.sigma_yx @ root,
+        sigma_xx=np.where(np.outer(varies, varies), (white + white.T) / 2, 0.0),
+        sigma_yx=np.where(varies, correlations.sigma_yx @ root, 0.0),
         sum_x=None if correlations.sum_x is None else root @ correlations.sum_x,
     )
 
@@ -459,8 +595,9 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
 
     Raises
     ------
-    ValueError
-        If `n_blocks` is no integer of at least 1, or there are no modes.
+    TypeError, ValueError
+        If these are no `Correlations`, `n_blocks` is no integer of at least 1, or there are no
+        modes.
 
     Notes
     -----
@@ -477,13 +614,13 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
            [0.5, 2.5]])
     """
     n_blocks = _checks.count("n_blocks", n_blocks)
-    found = modes(correlations)
+    found = modes(_checks.correlations(correlations))
     block = found.Vt[found.present].T
     if block.size == 0:
         raise ValueError(f"correlations must have modes, got singular values {found.s}")
-    basis = block
+    basis, sigma = block, _second_moments.near_one(correlations.sigma_xx)
     for _ in range(n_blocks - 1):
-        image = correlations.sigma_xx @ block
+        image = sigma @ block
         # Twice: once leaves the rounding error of the first projection behind.
         outside = image - basis @ (basis.T @ image)
         left, sizes, _ = np.linalg.svd(outside - basis @ (basis.T @ outside), full_matrices=False)
@@ -492,7 +629,7 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
             break
         basis = np.concatenate([basis, block], axis=1)
     inner = basis.T @ correlations.sigma_xx @ basis
-    return replace(
+    return _second_moments.derived(
         correlations,
         sigma_xx=(inner + inner.T) / 2,
         sigma_yx=correlations.sigma_yx @ basis,
@@ -506,8 +643,8 @@ def modes(correlations: Correlations) -> Modes:
     .. math:: \Sigma^{31} = U^{33} S^{31} V^{11T}
               = \sum_\alpha s_\alpha u^\alpha v^{\alpha T}.
 
-    The sign of each pair is fixed so that the entry of the input mode that is
-    largest in magnitude is positive.
+    The sign of each pair is fixed: of the entries of the input mode that are largest in
+    magnitude, to a relative :math:`10^{-8}`, the first is positive.
 
     Parameters
     ----------
@@ -520,9 +657,16 @@ def modes(correlations: Correlations) -> Modes:
         ``U`` (n_outputs, n_modes), ``s`` (n_modes,) descending, ``Vt`` (n_modes, n_inputs)
         with ``n_modes = min(n_outputs, n_inputs)``.
 
+    Raises
+    ------
+    TypeError
+        If these are no `Correlations`.
+
     Notes
     -----
-    Eq. 3 of the paper.
+    Eq. 3 of the paper. Modes of equal singular values are any orthonormal basis of the space
+    that they share, and so are those without strength of what the others leave: data do not
+    determine it, and which one LAPACK returns may differ between versions.
 
     Examples
     --------
@@ -531,33 +675,135 @@ def modes(correlations: Correlations) -> Modes:
     >>> modes(Correlations(np.eye(2), [[0.0, 1.0], [3.0, 0.0]], 10.0, 2)).s
     array([3., 1.])
     """
-    U, s, Vt = np.linalg.svd(correlations.sigma_yx, full_matrices=False)
-    peaks = Vt[np.arange(len(s)), np.abs(Vt).argmax(axis=1)]
-    signs = np.where(peaks < 0, -1.0, 1.0)
+    U, s, Vt = np.linalg.svd(_checks.correlations(correlations).sigma_yx, full_matrices=False)
+    sizes = np.abs(Vt)
+    first = np.argmax(sizes >= (1 - _TIE) * sizes.max(axis=1, keepdims=True), axis=1)
+    signs = np.where(Vt[np.arange(len(s)), first] < 0, -1.0, 1.0)
     return Modes(U * signs, s, Vt * signs[:, None])
 
 
-def _moments(name: str, value: ArrayLike, n_axes: int) -> Array:
-    array, kind = np.asarray(value, dtype=np.float64), ("vector", "matrix")[n_axes - 1]
+def _entries(name: str, value: ArrayLike, n_axes: int) -> Array:
+    # In rows, so that the same numbers round alike whatever their layout was.
+    array = np.asarray(_checks.real(name, value), dtype=np.float64, order="C")
     if array.ndim != n_axes or not np.isfinite(array).all():
         raise ValueError(
-            f"{name} must be a finite {kind}, got shape {array.shape} with "
-            f"{np.count_nonzero(~np.isfinite(array))} non-finite entries"
+            f"{name} must be a finite {('vector', 'matrix')[n_axes - 1]}, got shape {array.shape} "
+            f"with {np.count_nonzero(~np.isfinite(array))} non-finite entries"
         )
     return array
 
 
-def _numerical_rank(sigma: Array) -> int:
-    """Return the rank of a matrix of moments, whatever the units of each input."""
-    # Unit diagonal: a pixel that is seldom on is then no rounding error of one that often is.
-    size = np.sqrt(np.diagonal(sigma))
-    size = np.where(size > 0, size, 1.0)
-    return int(np.linalg.matrix_rank(sigma / np.outer(size, size), tol=1e-10, hermitian=True))
+def _require_shapes(given: Correlations) -> None:
+    n_outputs, n_inputs = given.sigma_yx.shape
+    expected = {"sigma_xx": (n_inputs, n_inputs), "sum_x": (n_inputs,), "sum_y": (n_outputs,)}
+    for name, shape in expected.items():
+        value = getattr(given, name)
+        if value is not None and value.shape != shape:
+            raise ValueError(
+                f"{name} must have shape {shape} to go with sigma_yx of shape "
+                f"{given.sigma_yx.shape}, got shape {value.shape}"
+            )
+
+
+def _require_data(given: Correlations) -> None:
+    """Require that some data have these moments, but for rounding."""
+    sigma_xx, sigma_yx = given.sigma_xx, given.sigma_yx
+    with np.errstate(over="ignore"):
+        asymmetry = np.abs(sigma_xx - sigma_xx.T).max(initial=0.0)
+    if asymmetry > 1e-9 * np.abs(sigma_xx).max(initial=0.0):
+        raise ValueError(f"sigma_xx must be symmetric, got entries that differ by {asymmetry}")
+    most = given.trace_yy * (1 + _EXPLAINED)
+    least = _second_moments.least_trace(*_with_sums(given))
+    if least is not None and least <= most:
+        return
+    least = _second_moments.least_trace(sigma_xx, sigma_yx)
+    if least is None:
+        raise ValueError(
+            "sigma_xx must be positive semidefinite, to 1e-9 of each diagonal entry and 1e-12 of "
+            f"their sum, got eigenvalues from {np.linalg.eigvalsh(sigma_xx)[0]}"
+        )
+    if least <= most:
+        raise ValueError(
+            f"sum_x and sum_y must be sums over {given.n_examples} examples, n_examples, with "
+            "these moments, got sums that are too large"
+        )
+    _refuse_targets(given, most)
+
+
+def _with_sums(given: Correlations) -> tuple[Array, Array]:
+    """Return moments with one more input: to sum is to correlate with what is constant."""
+    if given.sum_x is None or given.sum_y is None:
+        return given.sigma_xx, given.sigma_yx
+    # In the unit of the others, as rounding is allowed for relative to their sum.
+    square = np.diagonal(given.sigma_xx).max(initial=0.0)
+    unit = np.sqrt(square / given.n_examples) if square > 0 else 1.0
+    sum_x = unit * given.sum_x[:, None]
+    corner = np.full((1, 1), unit**2 * given.n_examples)
+    sigma_xx: Array = np.block([[given.sigma_xx, sum_x], [sum_x.T, corner]])
+    return sigma_xx, np.concatenate([given.sigma_yx, unit * given.sum_y[:, None]], axis=1)
+
+
+def _refuse_targets(given: Correlations, most: float) -> None:
+    """Say whether targets vary too little, or with inputs that do not vary."""
+    found = _second_moments.axes(given.sigma_xx, least=_NUMERICAL_RANK)
+    within = float(np.sum(_second_moments.explained(found, given.sigma_yx) ** 2))
+    if within > most:
+        raise ValueError(
+            f"trace_yy must be at least {within}, to 1e-8 of itself, as sigma_yx takes that much "
+            f"of inputs with sigma_xx, got {given.trace_yy}"
+        )
+    raise ValueError(
+        "sigma_yx must lie in the range of sigma_xx, as outputs cannot vary with inputs that do "
+        f"not, got entries that no trace_yy of {given.trace_yy} leaves room for"
+    )
+
+
+def _weighted(correlations: Correlations, n_examples: int) -> Correlations:
+    """Return all moments as those of a number of examples."""
+    with np.errstate(over="ignore"):
+        changes = {
+            name: getattr(correlations, name) * n_examples / correlations.n_examples
+            for name in ("sigma_xx", "sigma_yx", "trace_yy", "sum_x", "sum_y")
+            if getattr(correlations, name) is not None
+        }
+    if not all(np.isfinite(value).all() for value in changes.values()):
+        raise ValueError(f"n_examples must leave all moments finite, got {n_examples}")
+    return _second_moments.derived(correlations, **changes, n_examples=n_examples)
+
+
+def _regularised(
+    correlations: Correlations, rank: int | None, epsilon: float
+) -> tuple[Array, Array, Array]:
+    """Return what to divide principal components by, what is left of variances, and the axes."""
+    sigma = correlations.sigma_xx
+    variances, Q = np.linalg.eigh(sigma / correlations.n_examples)
+    if variances[0] < -_NEGATIVE * abs(variances[-1]):
+        raise ValueError(
+            "correlations.sigma_xx must be positive semidefinite to be whitened, got eigenvalues "
+            f"from {variances[0]} to {variances[-1]}, divided by n_examples"
+        )
+    kept = slice(0 if rank is None else len(sigma) - rank, None)
+    w = np.maximum(variances[kept], 0.0)
+    return np.sqrt(w + epsilon), w / (w + epsilon), Q[:, kept]
+
+
+def _equalised(correlations: Correlations, rank: int | None) -> tuple[Array, Array, Array]:
+    """Return the same without regularisation, which must not meet a component that is zero."""
+    found = _second_moments.axes(correlations.sigma_xx, least=_NUMERICAL_RANK)
+    if rank is not None and rank > len(found.w):
+        raise ValueError(
+            f"rank must not exceed {len(found.w)}, the numerical rank of correlations.sigma_xx, "
+            f"where epsilon is 0, got {rank}"
+        )
+    Q, sizes = _second_moments.principal_components(found)
+    kept = sizes[:rank] / np.sqrt(correlations.n_examples)
+    return kept, np.ones(len(kept)), Q[:, :rank]
 
 
 def _examples(name: str, value: ArrayLike) -> NDArray[np.generic]:
-    array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    if array.ndim != 2 or array.dtype.kind not in "biuf" or 0 in array.shape:
+    # No subclass: a matrix multiplies where an array squares.
+    array = np.asarray(_checks.real(name, value, kinds="biuf"))
+    if array.ndim != 2 or 0 in array.shape:
         raise ValueError(
             f"{name} must be a non-empty real matrix with one example a row, "
             f"got shape {array.shape} and dtype {array.dtype}"
@@ -586,12 +832,13 @@ def _sum_of_products(a: NDArray[np.generic], b: NDArray[np.generic]) -> Array:
     total = np.zeros((a.shape[1], b.shape[1]), dtype=dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(0, len(a), _CHUNK):
-            total += a[i : i + _CHUNK].astype(dtype).T @ b[i : i + _CHUNK].astype(dtype)
+            left, right = (c[i : i + _CHUNK].astype(dtype, order="C") for c in (a, b))
+            total += left.T @ right
         return total.astype(np.float64)
 
 
 def _sum_of_squares(y: NDArray[np.generic]) -> float:
     dtype = _working_dtype(y, y, y.size)
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = (y[i : i + _CHUNK].astype(dtype) ** 2 for i in range(0, len(y), _CHUNK))
-        return float(sum(chunk.sum() for chunk in squares))
+        chunks = (y[i : i + _CHUNK].astype(dtype, order="C") for i in range(0, len(y), _CHUNK))
+        return float(sum((chunk**2).sum() for chunk in chunks))

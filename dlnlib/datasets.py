@@ -1,4 +1,4 @@
-"""The data sets of the paper: a binary tree of items, and handwritten digits."""
+"""The data sets of the paper, a tree of items and handwritten digits, and a toy of four items."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import math
 import os
 import zlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,26 +14,58 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dlnlib import _checks
+from dlnlib import _checks, _second_moments
 from dlnlib._typing import Array, Rng
 from dlnlib.correlations import Correlations
 
 __all__ = [
+    "LivingThings",
     "hierarchical",
+    "living_things",
     "mnist",
     "read_idx",
 ]
 
+# Inputs are a dense identity, of half a gigabyte for this many items.
+_MOST_ITEMS = 2**13
+# Entries of the targets, of two gigabytes.
+_MOST_ENTRIES = 2**28
 _WHITE = 255
 _N_PIXELS = 784
 _GZIP_MAGIC = b"\x1f\x8b"
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
+class LivingThings(NamedTuple):
+    """Hold four items and their properties, one item a row.
+
+    Attributes
+    ----------
+    x : ndarray, shape (4, 4)
+        Inputs: the identity.
+    y : ndarray, shape (4, 7)
+        Properties: 1.0 where an item has it, else 0.0.
+    items : tuple of str
+        Names of the items.
+    properties : tuple of str
+        Names of the properties.
+    """
+
+    x: Array
+    y: Array
+    items: tuple[str, ...]
+    properties: tuple[str, ...]
+
+
 def hierarchical(
-    *, n_levels: int = 5, n_features: int = 1000, flip_probability: float = 0.1, rng: Rng
+    *,
+    n_levels: int | None = None,
+    n_features: int = 1000,
+    flip_probability: float = 0.1,
+    branching: int | Sequence[int] = 2,
+    rng: Rng,
 ) -> tuple[Array, Array]:
-    r"""Draw items at the leaves of a binary tree, with features that diffuse down its branches.
+    r"""Draw items at the leaves of a tree, with features that diffuse down its branches.
 
     Each feature starts at the root as :math:`\pm 1` with equal chance. Every child copies
     its parent and flips the sign with probability :math:`p`, independently:
@@ -43,27 +76,33 @@ def hierarchical(
     Parameters
     ----------
     n_levels : int, optional
-        Levels of branching below the root, at least 0; the tree has ``2**n_levels`` items.
+        Levels of branching below the root, at least 0. By default as many as `branching`
+        gives, or 5.
     n_features : int, optional
         Number of independent features of every item, at least 1.
     flip_probability : float, optional
         Probability `p` in [0, 1] that a child differs from its parent. Above 1/2 a child
         is more often its parent's opposite; all leaves lie equally deep, so the items'
         correlations are those of ``1 - p``.
-    rng : seed
-        Seed or source of randomness, as `numpy.random.default_rng` takes it.
+    branching : int or sequence of int, optional
+        Children of every node, at least 1: one number, or one for each level, the root's
+        first. By default the tree is binary. Its items are the product over all levels, at
+        most 8192.
+    rng : int, sequence of int or numpy.random.Generator
+        Seed or source of randomness. There is no default: None is refused.
 
     Returns
     -------
-    x : ndarray, shape (2**n_levels, 2**n_levels)
+    x : ndarray, shape (n_items, n_items)
         Inputs: the identity, one item a row.
-    y : ndarray, shape (2**n_levels, n_features)
+    y : ndarray, shape (n_items, n_features)
         Features of the items, each -1.0 or 1.0, one item a row. Siblings are neighbours.
 
     Raises
     ------
-    ValueError
-        If a parameter is not of the stated kind or range.
+    TypeError, ValueError
+        If a parameter is not of the stated kind or range, `n_levels` and `branching` do not go
+        together, or there are more than 8192 items or :math:`2^{28}` features of all items.
 
     See Also
     --------
@@ -71,7 +110,8 @@ def hierarchical(
 
     Notes
     -----
-    The data of Fig. 3 of the paper (Section 1.3), with its parameters as defaults.
+    The data of Fig. 3 of the paper (Section 1.3), with its parameters as defaults; trees of any
+    branching are those of Saxe, McClelland and Ganguli (2019).
 
     Examples
     --------
@@ -80,15 +120,73 @@ def hierarchical(
     >>> x.shape, y.shape
     ((4, 4), (4, 1000))
     """
-    n_levels = _checks.count("n_levels", n_levels, least=0)
+    per_level = _checks.branching(branching, n_levels, most=_MOST_ITEMS)
     n_features = _checks.count("n_features", n_features)
-    _checks.number("flip_probability", flip_probability, least=0, most=1)
-    rng = np.random.default_rng(rng)
+    p = _checks.number("flip_probability", flip_probability, least=0, most=1)
+    n_items = math.prod(per_level)
+    if n_items * n_features > _MOST_ENTRIES:
+        most = _MOST_ENTRIES // n_items
+        raise ValueError(f"n_features must be at most {most} for {n_items} items, got {n_features}")
+    rng = _checks.generator("rng", rng)
     y = rng.choice([-1.0, 1.0], size=(1, n_features))
-    for _ in range(n_levels):
-        y = np.repeat(y, 2, axis=0)
-        y[rng.random(y.shape) < flip_probability] *= -1
-    return np.eye(len(y)), y
+    for n_children in per_level:
+        y = np.repeat(y, n_children, axis=0)
+        y[rng.random(y.shape) < p] *= -1
+    return np.eye(n_items), y
+
+
+def living_things() -> LivingThings:
+    r"""Return the four items, two animals and two plants, of a smallest taxonomy.
+
+    Each item has one property that all share, one that its kin share, and one of its own:
+
+    .. math:: \begin{array}{l|ccccccc}
+              & \text{grow} & \text{move} & \text{roots} & \text{fly} & \text{swim}
+              & \text{leaves} & \text{petals} \\ \hline
+              \text{canary} & 1 & 1 & & 1 & & & \\
+              \text{salmon} & 1 & 1 & & & 1 & & \\
+              \text{oak} & 1 & & 1 & & & 1 & \\
+              \text{rose} & 1 & & 1 & & & & 1
+              \end{array}
+
+    Returns
+    -------
+    LivingThings
+        Inputs ``x`` (4, 4), properties ``y`` (4, 7), and the names of both.
+
+    See Also
+    --------
+    hierarchical : Trees of any size, with features that are drawn.
+
+    Notes
+    -----
+    The example of Saxe, McClelland and Ganguli (2019). Two items share three properties if they
+    are the same, two if kin, else one, so that the singular values are the roots of
+    :math:`3 + 2 + 1 + 1 = 7`, :math:`3 + 2 - 1 - 1 = 3` and twice :math:`3 - 2 = 1`: all living
+    things, animals against plants, and each pair of kin. The order is that of learning. The paper
+    of 2019 takes means over its items: see `correlations.per_example`.
+
+    Examples
+    --------
+    >>> from dlnlib.correlations import from_data, modes
+    >>> from dlnlib.datasets import living_things
+    >>> x, y, items, properties = living_things()
+    >>> items[0], [p for p, has in zip(properties, y[0]) if has]
+    ('canary', ['can grow', 'can move', 'can fly'])
+    >>> (modes(from_data(x, y)).s ** 2).round(12)
+    array([7., 3., 1., 1.])
+    """
+    y = np.array(
+        [
+            [1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+            [1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+            [1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0],
+            [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        ]
+    )
+    shared, own = ("can grow", "can move", "has roots"), ("can fly", "can swim")
+    properties = (*shared, *own, "has leaves", "has petals")
+    return LivingThings(np.eye(4), y, ("canary", "salmon", "oak", "rose"), properties)
 
 
 def mnist() -> Correlations:
@@ -123,7 +221,8 @@ def mnist() -> Correlations:
     """
     sums = _mnist_sums()
     n_examples = int(sums.label_counts.sum())
-    return Correlations(
+    return _second_moments.known(
+        Correlations,
         sigma_xx=sums.pixel_products / _WHITE**2,
         sigma_yx=sums.class_pixel_sums / _WHITE,
         trace_yy=float(n_examples),

@@ -27,8 +27,8 @@ __all__ = [
     "log_singular_values",
 ]
 
-# Stands in for the largest entry of a row of zeros, whose logarithm would be infinite.
-_TINY = 1e-300
+# Stands in for the logarithm of the size of a row of zeros: below all others, and finite.
+_LOG_OF_ZERO = -1e6
 # Rows of a triangular factor drawn and multiplied at once: large enough for BLAS.
 _BLOCK = 100
 # A graded matrix is solved in windows of its scales. A window keeps what lies in its core, a
@@ -36,6 +36,10 @@ _BLOCK = 100
 # round number. Sweeps of QR make what couples the core to scales a factor e^15 away smaller than
 # rounding: by e^-15 each, and three of them by e^-45.
 _CORE, _PAD, _N_SWEEPS = 8 * np.pi, 15.0, 3
+# Without sweeps, for scales within a factor of e^5.
+_CLOSE = 5.0
+# Entries beyond two to this power could overflow in a sum, or underflow in a product.
+_MAX_EXPONENT = 1000
 # Sweeps of eigenvalues take scales out of their logarithms, into double precision.
 _MAX_SPREAD = 650.0
 # Determinants of a product computed in two ways agree to this, in ln, per matrix row.
@@ -80,6 +84,8 @@ def graded_product(factors: Iterable[ArrayLike]) -> GradedProduct:
 
     Raises
     ------
+    TypeError
+        If `factors` is no sequence of matrices of real numbers.
     ValueError
         If there is no factor, one is not square or not finite, or their sizes differ.
 
@@ -89,7 +95,7 @@ def graded_product(factors: Iterable[ArrayLike]) -> GradedProduct:
     each QR (Tomás, Chang, Scalettar & Bai 2012). Scales never leave their logarithms: what
     multiplies rounding is the condition number of a factor, not that of the product, and
     not even that where a factor is orthogonal or diagonal. Rows are sorted for this (Cox &
-    Higham 1998).
+    Higham 1998). A direction that zeros of a factor remove stays removed.
 
     Examples
     --------
@@ -99,19 +105,17 @@ def graded_product(factors: Iterable[ArrayLike]) -> GradedProduct:
     [ 460.864 -459.477]
     """
     product = None
-    for factor in factors:
-        a = np.asarray(factor, dtype=np.float64)
-        if a.ndim != 2 or a.shape[0] != a.shape[1] or a.size == 0:
-            raise ValueError(f"factors must be square matrices, got shape {a.shape}")
-        if not np.isfinite(a).all():
-            raise ValueError("factors must be finite")
+    for factor in _checks.iterated("factors", factors, "square matrices"):
+        a, log_size = _in_range(_square("factors", factor))
         if product is None:
-            product = GradedProduct(np.eye(len(a)), np.zeros(len(a)), np.eye(len(a)))
+            order, left = _graded_qr(a, np.full(len(a), log_size))
+            product = left._replace(rows=left.rows[:, np.argsort(order)])
+            continue
         if a.shape != product.Q.shape:
             raise ValueError(
                 f"factors must have one shape, got {product.Q.shape} and then {a.shape}"
             )
-        order, left = _graded_qr(a @ product.Q, product.log_scales)
+        order, left = _graded_qr(a @ product.Q, product.log_scales + log_size)
         product = left._replace(rows=left.rows @ product.rows[order])
     if product is None:
         raise ValueError("factors must hold at least one matrix")
@@ -143,6 +147,8 @@ def gaussian_product(size: int, n_factors: int, *, rng: Rng) -> GradedProduct:
 
     Raises
     ------
+    TypeError
+        If `size` or `n_factors` is no number, or `rng` no source of randomness.
     ValueError
         If `size` or `n_factors` is not a positive integer.
 
@@ -160,7 +166,7 @@ def gaussian_product(size: int, n_factors: int, *, rng: Rng) -> GradedProduct:
     [   0.6 -259.2]
     """
     size, n_factors = _checks.count("size", size), _checks.count("n_factors", n_factors)
-    rng = np.random.default_rng(rng)
+    rng = _checks.generator("rng", rng)
     log_scales, T = np.zeros(size), np.eye(size)
     for _ in range(n_factors):
         # In place: a row of the product takes nothing from the rows above it.
@@ -190,6 +196,10 @@ def log_singular_values(product: GradedProduct) -> Array:
 
     Raises
     ------
+    TypeError
+        If `product` is no GradedProduct.
+    ValueError
+        If its matrices are not finite, or their shapes differ.
     numpy.linalg.LinAlgError
         If the rows of :math:`T` are so nearly dependent that the singular values do not follow the
         scales of the product.
@@ -218,9 +228,12 @@ def log_singular_values(product: GradedProduct) -> Array:
     >>> print(abs(s).max() < 1e-12)
     True
     """
-    for _ in range(_N_SWEEPS):
-        _, product = _graded_qr(product.rows.T, product.log_scales)
-    return _windowed(product.log_scales, product.rows, np.linalg.svdvals).real
+    _, log_scales, rows = _checked(product)
+    # Scales this close are one window, in which LAPACK loses no digits that matter.
+    if np.ptp(log_scales) > _CLOSE:
+        for _ in range(_N_SWEEPS):
+            log_scales, rows = _singular_sweep(log_scales, rows)
+    return _windowed(log_scales, rows, np.linalg.svdvals).real
 
 
 def log_eigenvalues(product: GradedProduct) -> ComplexArray:
@@ -241,9 +254,11 @@ def log_eigenvalues(product: GradedProduct) -> ComplexArray:
 
     Raises
     ------
+    TypeError
+        If `product` is no GradedProduct.
     ValueError
-        If the scales of the product span more than a factor of e^650, as when it is
-        singular.
+        If its matrices are not finite, their shapes differ, or the scales of the product span
+        more than a factor of e^650, as when it is singular.
     numpy.linalg.LinAlgError
         If the moduli of the eigenvalues do not follow the scales of the product: their
         number is wrong, or their sum of logarithms is not that of the determinant. It takes a
@@ -265,6 +280,7 @@ def log_eigenvalues(product: GradedProduct) -> ComplexArray:
     >>> print(in_bin.mean().round(2))
     0.32
     """
+    product = _checked(product)
     spread = np.ptp(product.log_scales)
     if spread > _MAX_SPREAD:
         raise ValueError(
@@ -286,17 +302,32 @@ def log_eigenvalues(product: GradedProduct) -> ComplexArray:
 
 def _graded_qr(x: Array, log_scales: Array) -> tuple[NDArray[np.intp], GradedProduct]:
     """Factor x @ diag(exp(log_scales)), columns sorted; scales meet only as ratios."""
-    norms = np.maximum(np.abs(x).max(axis=0), _TINY)
-    log_scales = log_scales + np.log(norms)
+    x, rows, order, descending = _sorted(x, log_scales)
+    q = np.empty_like(x)
+    q[rows], r = np.linalg.qr(x)
+    return order, GradedProduct(q, *_rescaled(r, descending))
+
+
+def _singular_sweep(log_scales: Array, rows: Array) -> tuple[Array, Array]:
+    """Take half a step of the QR algorithm on the squared singular values."""
+    x, _, _, descending = _sorted(rows.T, log_scales)
+    return _rescaled(np.asarray(np.linalg.qr(x, mode="r")), descending)
+
+
+def _sorted(x: Array, log_scales: Array) -> tuple[Array, NDArray[np.intp], NDArray[np.intp], Array]:
+    """Sort the columns of x @ diag(exp(log_scales)) by size and take that out; sort rows."""
+    norms, logs = _sizes(x, axis=0)
+    log_scales = log_scales + logs
     order = np.argsort(-log_scales, kind="stable")
     # Rows from the largest down as well, each of which the reflections keep to rounding.
-    rows = np.argsort(-np.abs(x).max(axis=1), kind="stable")
-    q = np.empty_like(x)
-    q[rows], r = np.linalg.qr((x / norms)[np.ix_(rows, order)])
-    descending = log_scales[order]
+    rows = np.argsort(-_sizes(x, axis=1)[1], kind="stable")
+    return (x / norms)[np.ix_(rows, order)], rows, order, log_scales[order]
+
+
+def _rescaled(r: Array, descending: Array) -> tuple[Array, Array]:
     r *= np.exp(np.triu(descending - descending[:, None]))
     T, log_size = _normalized_rows(r)
-    return order, GradedProduct(q, descending + log_size, T)
+    return descending + log_size, T
 
 
 def _qr_sweep(product: GradedProduct) -> GradedProduct:
@@ -311,8 +342,49 @@ def _qr_sweep(product: GradedProduct) -> GradedProduct:
 
 
 def _normalized_rows(x: Array) -> tuple[Array, Array]:
-    size = np.maximum(np.abs(x).max(axis=1), _TINY)
-    return x / size[:, None], np.log(size)
+    size, log_size = _sizes(x, axis=1)
+    return x / size[:, None], log_size
+
+
+def _sizes(x: Array, axis: int) -> tuple[Array, Array]:
+    """Return largest entries, 1 where all are zero, and their logarithms."""
+    size = np.maximum(x.max(axis=axis), -x.min(axis=axis))
+    some = size > 0
+    size = np.where(some, size, 1.0)
+    return size, np.where(some, np.log(size), _LOG_OF_ZERO)
+
+
+def _in_range(a: Array) -> tuple[Array, float]:
+    """Divide by a power of two what could leave the range of doubles; return its logarithm."""
+    exponent = int(np.frexp(max(a.max(), -a.min()))[1])
+    shift = max(exponent - _MAX_EXPONENT, 0) + min(exponent + _MAX_EXPONENT, 0)
+    return (np.ldexp(a, -shift), shift * np.log(2)) if shift else (a, 0.0)
+
+
+def _square(name: str, value: ArrayLike) -> Array:
+    a = np.asarray(_checks.real(name, value), dtype=np.float64)
+    if a.ndim != 2 or a.shape[0] != a.shape[1] or a.size == 0:
+        raise ValueError(f"{name} must be square matrices, got shape {a.shape}")
+    return _checks.finite(name, a)
+
+
+def _checked(product: GradedProduct) -> GradedProduct:
+    """Require a product as this room returns it."""
+    try:
+        Q, log_scales, rows = product
+    except (TypeError, ValueError):
+        raise TypeError(
+            "product must be a GradedProduct, as graded_product makes of matrices, "
+            f"got {type(product).__name__}"
+        ) from None
+    Q, rows = _square("product.Q", Q), _square("product.rows", rows)
+    log_scales = _checks.finite("product.log_scales", log_scales)
+    if not Q.shape == rows.shape == 2 * log_scales.shape:
+        raise ValueError(
+            "product must have Q, log_scales and rows of one size, got shapes "
+            f"{Q.shape}, {log_scales.shape} and {rows.shape}"
+        )
+    return GradedProduct(Q, log_scales, rows)
 
 
 def _triangular_gaussian_rows(size: int, rows: slice, rng: np.random.Generator) -> Array:
@@ -327,13 +399,16 @@ def _windowed(
     log_scales: Array, x: Array, spectrum_of: Callable[[Array], NDArray[np.inexact]]
 ) -> ComplexArray:
     """Gather ln of the spectrum of diag(exp(log_scales)) @ x, once swept, from windows."""
-    lower_edges = np.arange(log_scales.max() - _CORE, log_scales.min(), -_CORE)
-    spectrum = []
+    alive = x.any(axis=1)
+    scales, x = log_scales[alive], x[np.ix_(alive, alive)]
+    spectrum = [np.full(int(np.sum(~alive)), complex(-np.inf))]
+    top, bottom = scales.max(initial=-np.inf), scales.min(initial=np.inf)
+    lower_edges = np.arange(top - _CORE, bottom, -_CORE) if alive.any() else np.empty(0)
     for high, low in pairwise([np.inf, *lower_edges, -np.inf]):
-        near = (log_scales <= high + _PAD) & (log_scales >= low - _PAD)
+        near = (scales <= high + _PAD) & (scales >= low - _PAD)
         if near.any():
-            top = log_scales[near].max()
-            window = np.exp(log_scales[near] - top)[:, None] * x[np.ix_(near, near)]
+            top = scales[near].max()
+            window = np.exp(scales[near] - top)[:, None] * x[np.ix_(near, near)]
             with np.errstate(divide="ignore"):
                 values = np.log(spectrum_of(window).astype(np.complex128)) + top
             spectrum.append(values[(values.real < high) & (values.real >= low)])

@@ -14,7 +14,14 @@ from dlnlib._typing import Array, Rng, Weights
 from dlnlib.correlations import Modes
 from dlnlib.random_matrices import haar
 
-__all__ = ["decoupled", "glorot_uniform", "orthogonal", "scaled_gaussian", "small_random"]
+__all__ = [
+    "balanced",
+    "decoupled",
+    "glorot_uniform",
+    "orthogonal",
+    "scaled_gaussian",
+    "small_random",
+]
 
 
 _described = fill(
@@ -23,8 +30,8 @@ _described = fill(
         Number of units of every layer, inputs first.
     """,
     rng="""
-    rng : seed
-        Seed or source of randomness, as `numpy.random.default_rng` takes it.
+    rng : int, sequence of int or numpy.random.Generator
+        Seed or source of randomness. There is no default: None is refused.
     """,
     n_starts="""
     n_starts : int, optional
@@ -54,7 +61,7 @@ def decoupled(
     Parameters
     ----------
     modes : Modes
-        The modes of the data.
+        The modes of the data; any (U, s, Vt).
     %(layer_sizes)s
     u0 : array_like, scalar or shape (n_modes,), optional
         Initial mode strengths, not negative. A scalar is given to as many of the
@@ -62,8 +69,8 @@ def decoupled(
     layer_strengths : array_like, shape (n_layers - 1, n_modes), optional
         In place of `u0`, the strength of every mode in every layer, of any sign; their product
         is the initial mode strength.
-    rng : seed
-        Seed or source of the random hidden bases, as `numpy.random.default_rng` takes it.
+    rng : int, sequence of int or numpy.random.Generator
+        Seed or source of the random hidden bases. There is no default: None is refused.
     untargeted : bool, optional
         Whether hidden layers also carry the inputs for which there is no target, orthogonal
         to all input modes of any strength, with the layer strength :math:`u_0^{1/(N_l-1)}`.
@@ -76,8 +83,9 @@ def decoupled(
 
     Raises
     ------
-    ValueError
-        If the sizes do not match the modes, `u0` is negative or not finite, or more
+    TypeError, ValueError
+        If modes are no (U, s, Vt), sizes do not match them, `rng` is no seed, `u0` is negative
+        or not finite, or more
         modes are to start above zero than the narrowest layer has units. With `untargeted`,
         if `u0` is no scalar or a hidden layer has fewer units than there are inputs.
 
@@ -98,25 +106,26 @@ def decoupled(
     >>> print(mode_strengths(decoupled(m, (3, 5, 4, 3), u0=0.1, rng=0), m).round(6))
     [0.1 0.1 0.1]
     """
-    sizes = _checks.layer_sizes(layer_sizes)
+    sizes, modes = _checks.layer_sizes(layer_sizes), Modes.of(modes)
     ends = (modes.Vt.shape[1], modes.U.shape[0])
     if (sizes[0], sizes[-1]) != ends:
         raise ValueError(
             f"layer_sizes must begin with {ends[0]} inputs and end with {ends[1]} outputs "
             f"to match modes, got {sizes}"
         )
-    rng, n_modes = np.random.default_rng(rng), len(modes.s)
+    rng, n_modes = _checks.generator("rng", rng), len(modes.s)
     if (u0 is None) == (layer_strengths is None):
         raise ValueError("u0 or layer_strengths must be given, and not both")
-    if untargeted:
+    if _checks.flag("untargeted", untargeted):
         if u0 is None:
             raise ValueError("u0 must be given to go with untargeted, got layer_strengths")
         return _fully_decoupled(modes, sizes, u0, rng)
-    if u0 is None:
+    n_weights = len(sizes) - 1
+    if u0 is not None:
+        equal = _initial_strengths(u0, n_modes, min(sizes)) ** (1 / n_weights)
+        strengths = np.tile(equal, (n_weights, 1))
+    elif layer_strengths is not None:
         strengths = _layer_strengths(layer_strengths, sizes, n_modes)
-    else:
-        balanced = _initial_strengths(u0, n_modes, min(sizes)) ** (1 / (len(sizes) - 1))
-        strengths = np.tile(balanced, (len(sizes) - 1, 1))
     active = np.flatnonzero(strengths.any(axis=0))
     bases = [modes.Vt[active].T]
     bases += [haar(size, len(active), rng=rng) for size in sizes[1:-1]]
@@ -128,8 +137,9 @@ def decoupled(
 def _fully_decoupled(
     modes: Modes, sizes: tuple[int, ...], u0: ArrayLike, rng: np.random.Generator
 ) -> Weights:
-    if np.ndim(u0) != 0:
-        raise ValueError(f"u0 must be a scalar to go with untargeted, got shape {np.shape(u0)}")
+    u0 = _checks.not_negative("u0", u0)
+    if u0.ndim != 0:
+        raise ValueError(f"u0 must be a scalar to go with untargeted, got shape {u0.shape}")
     n_inputs = sizes[0]
     if min(sizes[1:-1], default=n_inputs) < n_inputs:
         raise ValueError(
@@ -148,18 +158,91 @@ def _fully_decoupled(
 
 
 @_described
-def small_random(
-    layer_sizes: Sequence[int], *, scale: float, rng: Rng, n_starts: int | None = None
-) -> Weights:
-    r"""Return weights drawn independently from a Gaussian of one standard deviation.
+def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weights:
+    r"""Return layers whose product is a given matrix and which gradient flow keeps balanced.
 
-    .. math:: W^l_{ij} \sim \mathcal N(0, \sigma^2).
+    .. math:: W^L \cdots W^1 = M, \qquad W^{l+1\,T} W^{l+1} = W^l W^{l\,T}, \qquad
+              W^l = R_{l+1} S^{1/L} R_l^T
+
+    for `L` weight matrices, with the singular values of :math:`M = U S V^T`, :math:`R_1 = V`,
+    :math:`R_{L+1} = U`, and random orthonormal :math:`R_l` in the hidden layers.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (n_outputs, n_inputs)
+        The map :math:`M` to start from.
+    %(layer_sizes)s
+    %(rng)s
+
+    Returns
+    -------
+    tuple of ndarray
+        The weight matrices, of shapes (n_out, n_in).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `matrix` is no finite real matrix, the first and last of the sizes are not those of
+        its inputs and outputs, its rank exceeds the units of the narrowest layer, or `rng` is no
+        seed.
+
+    See Also
+    --------
+    decoupled : The same from modes of data, each with a strength of its own.
+    dlnlib.networks.imbalance : What is zero here, and stays so.
+
+    Notes
+    -----
+    The balanced start of Arora, Cohen and Hazan (2018), under which the product of the layers
+    moves by an equation of its own. They draw `matrix` at random; it may be any. A layer of
+    :math:`k` units passes a rank of :math:`k` at most: a singular value beyond the narrowest
+    layer must be zero to rounding, the larger side of `matrix` times :math:`2\cdot 10^{-16}` of
+    the largest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.initial_conditions import balanced
+    >>> from dlnlib.networks import imbalance, product
+    >>> M = np.random.default_rng(0).normal(scale=0.1, size=(2, 3))
+    >>> start = balanced(M, (3, 5, 4, 2), rng=1)
+    >>> print(np.allclose(product(start), M), np.allclose(imbalance(start)[0], 0))
+    True True
+    """
+    M, sizes = _checks.finite("matrix", matrix), _checks.layer_sizes(layer_sizes)
+    if M.ndim != 2 or M.shape != (sizes[-1], sizes[0]):
+        raise ValueError(
+            f"matrix must have shape {(sizes[-1], sizes[0])}, outputs by inputs, to go with "
+            f"layer_sizes {sizes}, got shape {M.shape}"
+        )
+    U, s, Vt = np.linalg.svd(M, full_matrices=False)
+    narrowest = min(sizes)
+    if not np.isfinite(s).all():
+        raise ValueError(f"matrix must have finite singular values, got {s}")
+    if np.any(s[narrowest:] > max(M.shape) * np.finfo(np.float64).eps * s[0]):
+        raise ValueError(
+            f"matrix must have a rank of at most {narrowest}, the units of the narrowest layer of "
+            f"layer_sizes {sizes}, got singular values {s}"
+        )
+    kept = slice(narrowest)
+    modes = Modes(U[:, kept], s[kept], Vt[kept])
+    return decoupled(modes, sizes, u0=modes.s, rng=rng)
+
+
+@_described
+def small_random(
+    layer_sizes: Sequence[int], *, scale: ArrayLike, rng: Rng, n_starts: int | None = None
+) -> Weights:
+    r"""Return weights drawn independently from a Gaussian of one standard deviation per layer.
+
+    .. math:: W^l_{ij} \sim \mathcal N(0, \sigma_l^2).
 
     Parameters
     ----------
     %(layer_sizes)s
-    scale : float
-        Standard deviation, not negative.
+    scale : array_like, scalar or shape (n_layers - 1,)
+        Standard deviation :math:`\sigma_l` of all weights, or of those of each layer, first
+        layer first; not negative.
     %(rng)s
     %(n_starts)s
 
@@ -170,23 +253,35 @@ def small_random(
 
     Raises
     ------
-    ValueError
-        If a size is not a positive integer, or `scale` or `n_starts` is out of range.
+    TypeError, ValueError
+        If a size or `n_starts` is not a positive integer, `scale` is negative, not finite or
+        not one number for each layer of weights, or `rng` is no seed.
 
     Notes
     -----
     Section 1.3, Fig. 3. Near the origin the mode `alpha` of a three-layer network so
-    drawn moves like a balanced start of strength :math:`N_2\sigma^2/2` on average.
+    drawn, with one scale, moves like a balanced start of strength :math:`N_2\sigma^2/2` on
+    average.
 
     Examples
     --------
     >>> from dlnlib.initial_conditions import small_random
     >>> [w.shape for w in small_random((4, 3, 2), scale=0.1, rng=0, n_starts=5)]
     [(5, 3, 4), (5, 2, 3)]
+    >>> first, second = small_random((100, 100, 100), scale=[0.1, 2.0], rng=0)
+    >>> print(first.std().round(1), second.std().round(1))
+    0.1 2.0
     """
-    scale, rng = _checks.number("scale", scale, least=0), np.random.default_rng(rng)
+    scale, rng = _checks.not_negative("scale", scale), _checks.generator("rng", rng)
     shapes = _shapes(layer_sizes, n_starts)
-    return tuple(scale * rng.standard_normal(shape) for shape in shapes)
+    if scale.shape not in ((), (len(shapes),)):
+        raise ValueError(
+            f"scale must be one number or one for each of {len(shapes)} layers of weights, "
+            f"got shape {scale.shape}"
+        )
+    each = zip(np.broadcast_to(scale, len(shapes)), shapes, strict=True)
+    with np.errstate(over="ignore"):
+        return _in_range("scale", tuple(float(x) * rng.standard_normal(n) for x, n in each))
 
 
 @_described
@@ -213,8 +308,9 @@ def scaled_gaussian(
 
     Raises
     ------
-    ValueError
-        If a size or `n_starts` is not a positive integer, or `gain` is negative or not finite.
+    TypeError, ValueError
+        If a size or `n_starts` is not a positive integer, `gain` is negative or not finite, or
+        `rng` is no seed.
 
     Notes
     -----
@@ -227,9 +323,11 @@ def scaled_gaussian(
     >>> print((first.std() * 400**0.5).round(2))
     1.0
     """
-    gain, rng = _checks.number("gain", gain, least=0), np.random.default_rng(rng)
+    gain, rng = _checks.number("gain", gain, least=0), _checks.generator("rng", rng)
     shapes = _shapes(layer_sizes, n_starts)
-    return tuple(gain / shape[-1] ** 0.5 * rng.standard_normal(shape) for shape in shapes)
+    with np.errstate(over="ignore"):
+        weights = tuple(gain / n[-1] ** 0.5 * rng.standard_normal(n) for n in shapes)
+    return _in_range("gain", weights)
 
 
 @_described
@@ -251,8 +349,8 @@ def glorot_uniform(layer_sizes: Sequence[int], *, rng: Rng, n_starts: int | None
 
     Raises
     ------
-    ValueError
-        If a size or `n_starts` is not a positive integer.
+    TypeError, ValueError
+        If a size or `n_starts` is not a positive integer, or `rng` is no seed.
 
     Notes
     -----
@@ -265,7 +363,7 @@ def glorot_uniform(layer_sizes: Sequence[int], *, rng: Rng, n_starts: int | None
     >>> print(w.shape, abs(w).max() < 1)
     (2, 4) True
     """
-    rng, shapes = np.random.default_rng(rng), _shapes(layer_sizes, n_starts)
+    rng, shapes = _checks.generator("rng", rng), _shapes(layer_sizes, n_starts)
     spans = ((shape, (6 / sum(shape[-2:])) ** 0.5) for shape in shapes)
     return tuple(rng.uniform(-r, r, shape) for shape, r in spans)
 
@@ -294,14 +392,19 @@ def orthogonal(
 
     Raises
     ------
-    ValueError
-        If a size or `n_starts` is not a positive integer, or `gain` is negative or not finite.
+    TypeError, ValueError
+        If a size or `n_starts` is not a positive integer, `gain` is negative or not finite, or
+        `rng` is no seed.
 
     Notes
     -----
     Section 3, Fig. 6A, red. The QR factors of a Gaussian matrix, with the signs of the
     triangle's diagonal moved into the orthogonal factor: without that the matrices are
     orthogonal, but not uniformly distributed.
+
+    Sizes are those of layers of units: (64, 3, 3, 3) is a network of three weight matrices, and
+    not the shape of one convolution, which would be a single matrix of 64 rows and 27 columns,
+    ``orthogonal((27, 64), ...)``.
 
     Examples
     --------
@@ -312,7 +415,7 @@ def orthogonal(
     >>> print(sizes.round(6))
     [1. 1. 1.]
     """
-    gain, rng = _checks.number("gain", gain, least=0), np.random.default_rng(rng)
+    gain, rng = _checks.number("gain", gain, least=0), _checks.generator("rng", rng)
 
     def draw(n_out: int, n_in: int) -> Array:
         tall = haar(max(n_out, n_in), min(n_out, n_in), rng=rng)
@@ -324,6 +427,13 @@ def orthogonal(
     return tuple(np.stack([draw(*shape[1:]) for _ in range(shape[0])]) for shape in shapes)
 
 
+def _in_range(name: str, weights: Weights) -> Weights:
+    """Require that a factor leaves weights that are numbers."""
+    if not all(np.isfinite(w).all() for w in weights):
+        raise ValueError(f"{name} must leave all weights finite, got some beyond 1.8e308")
+    return weights
+
+
 def _shapes(layer_sizes: Sequence[int], n_starts: int | None) -> list[tuple[int, ...]]:
     """Return the shapes of weight matrices, with an axis of starts if there are several."""
     sizes = _checks.layer_sizes(layer_sizes)
@@ -331,8 +441,8 @@ def _shapes(layer_sizes: Sequence[int], n_starts: int | None) -> list[tuple[int,
     return [(*batch, n_out, n_in) for n_in, n_out in pairwise(sizes)]
 
 
-def _layer_strengths(value: ArrayLike | None, sizes: tuple[int, ...], n_modes: int) -> Array:
-    strengths = _checks.finite("layer_strengths", np.asarray(value))
+def _layer_strengths(value: ArrayLike, sizes: tuple[int, ...], n_modes: int) -> Array:
+    strengths = _checks.finite("layer_strengths", value)
     if strengths.shape != (len(sizes) - 1, n_modes):
         raise ValueError(
             f"layer_strengths must have shape {(len(sizes) - 1, n_modes)}, one row for each weight "

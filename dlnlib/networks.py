@@ -13,13 +13,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlnlib import _arithmetic, _checks
+from dlnlib import _arithmetic, _checks, _second_moments
 from dlnlib._typing import Array, Weights
 from dlnlib.correlations import Correlations, Modes
 
 __all__ = ["error", "gradient", "imbalance", "least_error", "mode_strengths", "product"]
 
 
+@_arithmetic.in_range
 def product(weights: Sequence[ArrayLike]) -> Array:
     r"""Multiply the weight matrices into the map from inputs to outputs.
 
@@ -37,8 +38,9 @@ def product(weights: Sequence[ArrayLike]) -> Array:
 
     Raises
     ------
-    ValueError
-        If the shapes do not chain.
+    TypeError, ValueError
+        If weights are no finite real matrices, their shapes do not chain, or the result leaves the
+        range of doubles.
 
     Notes
     -----
@@ -54,6 +56,7 @@ def product(weights: Sequence[ArrayLike]) -> Array:
     return _arithmetic.product(_checks.weights(weights))
 
 
+@_arithmetic.in_range
 def error(weights: Sequence[ArrayLike], correlations: Correlations) -> Array:
     r"""Return half the squared error of a linear network, from correlations alone.
 
@@ -75,8 +78,9 @@ def error(weights: Sequence[ArrayLike], correlations: Correlations) -> Array:
 
     Raises
     ------
-    ValueError
-        If shapes do not chain or do not match the data.
+    TypeError, ValueError
+        If weights are no finite real matrices, the data no `Correlations`, shapes do not chain
+        or do not match the data, or the result leaves the range of doubles.
 
     Notes
     -----
@@ -92,7 +96,7 @@ def error(weights: Sequence[ArrayLike], correlations: Correlations) -> Array:
     5.0
     """
     weights = _checks.weights(weights)
-    _checks.fit(weights, correlations)
+    _checks.fit(weights, _checks.correlations(correlations))
     composite = _arithmetic.product(weights)
     drive = correlations.sigma_yx - composite @ correlations.sigma_xx
     return _arithmetic.error(composite, drive, correlations.sigma_yx, correlations.trace_yy)
@@ -120,13 +124,15 @@ def least_error(correlations: Correlations, *, rank: int | None = None) -> float
 
     Raises
     ------
-    ValueError
-        If `rank` is not an integer of at least 0.
+    TypeError, ValueError
+        If these are no `Correlations`, or `rank` is not an integer of at least 0.
 
     Notes
     -----
-    Section 1.2, for inputs of any correlation. On a singular one the inverse root is that of
-    its range, down to the rounding errors of its eigenvalues.
+    Section 1.2, for inputs of any correlation and in any units. On a singular one the inverse
+    root is that of its range: of the eigenvalues of :math:`\Sigma^{11}`, scaled to unit
+    diagonal, those are kept that exceed their rounding errors, :math:`2\cdot 10^{-15}` for each
+    input.
 
     Examples
     --------
@@ -139,13 +145,14 @@ def least_error(correlations: Correlations, *, rank: int | None = None) -> float
     """
     if rank is not None:
         rank = _checks.count("rank", rank, least=0)
-    eigenvalues, Q = np.linalg.eigh(correlations.sigma_xx)
-    kept = eigenvalues > len(eigenvalues) * np.finfo(float).eps * np.abs(eigenvalues).max(initial=0)
-    whitened = correlations.sigma_yx @ (Q[:, kept] / np.sqrt(eigenvalues[kept]))
-    sizes = np.linalg.svd(whitened, compute_uv=False)[:rank]
+    sigma_xx = _checks.correlations(correlations).sigma_xx
+    # No more is cut than cannot be told from zero: weak inputs may explain much.
+    found = _second_moments.axes(sigma_xx, least=10 * len(sigma_xx) * np.finfo(np.float64).eps)
+    sizes = _second_moments.explained(found, correlations.sigma_yx)[:rank]
     return max(0.0, 0.5 * (correlations.trace_yy - float(np.sum(sizes**2))))
 
 
+@_arithmetic.in_range
 def gradient(weights: Sequence[ArrayLike], correlations: Correlations) -> Weights:
     r"""Return the gradient of `error` with respect to every weight matrix.
 
@@ -167,8 +174,9 @@ def gradient(weights: Sequence[ArrayLike], correlations: Correlations) -> Weight
 
     Raises
     ------
-    ValueError
-        If shapes do not chain or do not match the data.
+    TypeError, ValueError
+        If weights are no finite real matrices, the data no `Correlations`, shapes do not chain
+        or do not match the data, or the result leaves the range of doubles.
 
     Notes
     -----
@@ -184,10 +192,11 @@ def gradient(weights: Sequence[ArrayLike], correlations: Correlations) -> Weight
     [-0.75, -1.5]
     """
     weights = _checks.weights(weights)
-    _checks.fit(weights, correlations)
+    _checks.fit(weights, _checks.correlations(correlations))
     return _arithmetic.gradient(weights, correlations)
 
 
+@_arithmetic.in_range
 def imbalance(weights: Sequence[ArrayLike]) -> Weights:
     r"""Return the matrices that gradient flow conserves: by how much neighbouring layers differ.
 
@@ -205,8 +214,9 @@ def imbalance(weights: Sequence[ArrayLike]) -> Weights:
 
     Raises
     ------
-    ValueError
-        If the shapes do not chain.
+    TypeError, ValueError
+        If weights are no finite real matrices, their shapes do not chain, or the result leaves the
+        range of doubles.
 
     Notes
     -----
@@ -226,6 +236,7 @@ def imbalance(weights: Sequence[ArrayLike]) -> Weights:
     )
 
 
+@_arithmetic.in_range
 def mode_strengths(weights: Sequence[ArrayLike], modes: Modes) -> Array:
     r"""Return how strongly the network expresses each mode of the data.
 
@@ -236,7 +247,7 @@ def mode_strengths(weights: Sequence[ArrayLike], modes: Modes) -> Array:
     weights : sequence of array_like, each of shape (..., n_out, n_in)
         The network, first layer first.
     modes : Modes
-        The modes of the data.
+        The modes of the data; any (U, s, Vt).
 
     Returns
     -------
@@ -245,8 +256,9 @@ def mode_strengths(weights: Sequence[ArrayLike], modes: Modes) -> Array:
 
     Raises
     ------
-    ValueError
-        If shapes do not chain or do not match the modes.
+    TypeError, ValueError
+        If weights are no finite real matrices, modes no (U, s, Vt), shapes do not chain or do
+        not match the modes, or the result leaves the range of doubles.
 
     Notes
     -----
@@ -261,6 +273,6 @@ def mode_strengths(weights: Sequence[ArrayLike], modes: Modes) -> Array:
     >>> print(mode_strengths((np.eye(2), np.diag([2.0, 0.5])), modes(data)))
     [2.  0.5]
     """
-    weights = _checks.weights(weights)
+    weights, modes = _checks.weights(weights), Modes.of(modes)
     _checks.modes_fit(weights, modes)
     return _arithmetic.strengths(_arithmetic.product(weights), modes)

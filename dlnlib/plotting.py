@@ -10,12 +10,18 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cbook import normalize_kwargs
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
+
+from dlnlib import _checks
+
+try:
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+except ModuleNotFoundError as error:
+    raise ImportError('dlnlib.plotting needs matplotlib: pip install "dlnlib[plot]"') from error
 
 __all__ = [
     "LINEAR",
@@ -199,14 +205,23 @@ def mode_image(ax: Axes, vector: ArrayLike, *, title: str | None = None) -> None
     title : str, optional
         Title.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `vector` is no vector of finite numbers, a square of them.
+
     Examples
     --------
     >>> import matplotlib.pyplot as plt, numpy as np
     >>> from dlnlib import plotting
     >>> plotting.mode_image(plt.figure().gca(), np.eye(28).ravel())
     """
-    vector = np.asarray(vector)
+    vector = _checks.finite("vector", vector)
     side = round(vector.size**0.5)
+    if side == 0 or vector.shape != (side**2,):
+        raise ValueError(
+            f"vector must have a square number of pixels along one axis, got shape {vector.shape}"
+        )
     peak = np.abs(vector).max()
     ax.imshow(vector.reshape(side, side), vmin=-peak, vmax=peak)
     ax.set_axis_off()
@@ -230,12 +245,24 @@ def network_diagram(
     layers : sequence of str
         Names of the layers.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `layer_sizes` are not two or more positive integers, or names are too few or many.
+
     Examples
     --------
     >>> import matplotlib.pyplot as plt
     >>> from dlnlib import plotting
     >>> plotting.network_diagram(plt.figure().gca(), (3, 2), weights=["W"], layers=["x", "y"])
     """
+    layer_sizes = _checks.layer_sizes(layer_sizes)
+    for name, words, n in (
+        ("weights", weights, len(layer_sizes) - 1),
+        ("layers", layers, len(layer_sizes)),
+    ):
+        if len(words) != n:
+            raise ValueError(f"{name} must be {n} names to go with layer_sizes, got {words}")
     heights = [np.arange(n) - (n - 1) / 2 for n in layer_sizes]
     for i, (below, above) in enumerate(pairwise(heights)):
         for y in below:

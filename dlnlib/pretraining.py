@@ -95,9 +95,10 @@ def greedy_pretraining(
 
     Raises
     ------
-    ValueError
-        If the sizes do not match the data, a number is out of range, ``sigma_xx`` is not
-        that of any data or vanishes, or a layer is too narrow to explain so much.
+    TypeError, ValueError
+        If the sizes do not match the data, these are no `Correlations` or have a ``sigma_xx``
+        of zero, a number is out of range, `rng` is no seed, or a layer is too narrow to explain
+        so much.
 
     Notes
     -----
@@ -121,10 +122,12 @@ def greedy_pretraining(
     >>> print(np.linalg.svd(start.weights[0], compute_uv=False).round(2))
     [1.   1.   0.97]
     """
-    sizes = _checks.layer_sizes(layer_sizes)
-    positive = {"scale": scale, "relative_rate": relative_rate}
-    _require_pretrainable(correlations, sizes, positive, explained, max_steps)
-    rng = np.random.default_rng(rng)
+    sizes, rng = _checks.layer_sizes(layer_sizes), _checks.generator("rng", rng)
+    scale = _checks.number("scale", scale, above=0)
+    rate = _checks.number("relative_rate", relative_rate, above=0)
+    explained = _checks.number("explained", explained, above=0, below=1)
+    max_steps = _checks.count("max_steps", max_steps)
+    _require_pretrainable(_checks.correlations(correlations), sizes, explained)
     weights = list(small_random(sizes, scale=scale, rng=rng))
     runs: list[Run] = []
     rates: list[float] = []
@@ -133,7 +136,7 @@ def greedy_pretraining(
         decoder = scale * rng.standard_normal(encoder.shape[::-1])
         eigenvalues, Q = np.linalg.eigh(sigma)
         problem = _autoencoder(encoder @ Q, Q.T @ decoder, np.maximum(eigenvalues, 0.0))
-        rates.append(relative_rate / eigenvalues[-1])
+        rates.append(rate / eigenvalues[-1])
         runs.append(_trained(problem, rates[-1], explained, max_steps))
         weights[i] = runs[-1].weights[0] @ Q.T
         if runs[-1].status == Outcome.DIVERGED:
@@ -188,9 +191,9 @@ def orthogonal_pretraining(
 
     Raises
     ------
-    ValueError
-        If the sizes do not match the data or narrow, a number is out of range, or
-        ``sigma_xx`` is not that of any data or vanishes.
+    TypeError, ValueError
+        If the sizes do not match the data or narrow, these are no `Correlations` or have a
+        ``sigma_xx`` of zero, a number is out of range, or `rng` is no seed.
 
     Notes
     -----
@@ -208,15 +211,14 @@ def orthogonal_pretraining(
     >>> print(start.status, start.n_steps)
     ['threshold' 'threshold'] [29 31]
     """
-    sizes = _checks.layer_sizes(layer_sizes)
-    positive = {"u0": u0, "relative_rate": relative_rate}
-    _require_pretrainable(correlations, sizes, positive, explained, max_steps)
+    sizes, rng = _checks.layer_sizes(layer_sizes), _checks.generator("rng", rng)
+    u0 = _checks.number("u0", u0, above=0, below=1)
+    rate = _checks.number("relative_rate", relative_rate, above=0, below=1)
+    explained = _checks.number("explained", explained, above=0, below=1)
+    max_steps = _checks.count("max_steps", max_steps)
+    _require_pretrainable(_checks.correlations(correlations), sizes, explained)
     if list(sizes[:-1]) != sorted(sizes[:-1]):
         raise ValueError(f"layer_sizes must not narrow before the outputs, got {sizes}")
-    for name, value in positive.items():
-        if value >= 1:
-            raise ValueError(f"{name} must be below 1, got {value}")
-    rng = np.random.default_rng(rng)
     weights = [np.sqrt(u0) * haar(m, n, rng=rng) for n, m in pairwise(sizes[:-1])]
     weights += orthogonal(sizes[-2:], rng=rng)
     runs: list[Run] = []
@@ -224,7 +226,7 @@ def orthogonal_pretraining(
     variances, Q = np.linalg.eigh(correlations.sigma_xx)
     variances = np.maximum(variances, 0.0)
     for i, start in enumerate(weights[:-1]):
-        rates.append(relative_rate / variances.max())
+        rates.append(rate / variances.max())
         runs.append(_trained(_components(variances, u0), rates[-1], explained, max_steps))
         a, R = runs[-1].weights[0][0], start @ Q / np.sqrt(u0)
         weights[i] = start + R * (a - np.sqrt(u0)) @ Q.T
@@ -233,28 +235,18 @@ def orthogonal_pretraining(
 
 
 def _require_pretrainable(
-    correlations: Correlations,
-    sizes: tuple[int, ...],
-    positive: dict[str, float],
-    explained: float,
-    max_steps: int,
+    correlations: Correlations, sizes: tuple[int, ...], explained: float
 ) -> None:
-    """Require data and settings from which every autoencoder can reach its goal."""
+    """Require data and sizes from which every autoencoder can reach its goal."""
     if len(sizes) < 3 or (sizes[-1], sizes[0]) != correlations.sigma_yx.shape:
         raise ValueError(
             f"layer_sizes must have a hidden layer between the {correlations.sigma_yx.shape[1]} "
             f"inputs and {correlations.sigma_yx.shape[0]} outputs of correlations, got {sizes}"
         )
-    for name, value in positive.items():
-        _checks.number(name, value, above=0)
-    _checks.number("explained", explained, above=0, below=1)
-    _checks.count("max_steps", max_steps)
     eigenvalues = np.linalg.eigvalsh(correlations.sigma_xx)[::-1]
-    if not eigenvalues[0] > 0 or eigenvalues[-1] < -1e-9 * eigenvalues[0]:
-        raise ValueError(
-            "correlations.sigma_xx must be positive semidefinite and not zero, got eigenvalues "
-            f"from {eigenvalues[-1]} to {eigenvalues[0]}"
-        )
+    # Learning rates are relative to its inverse.
+    if eigenvalues[0] < np.finfo(np.float64).tiny:
+        raise ValueError("correlations.sigma_xx must not be zero: nothing is to be reconstructed")
     passed = np.concatenate([[0.0], np.cumsum(np.maximum(eigenvalues, 0.0))])
     for i, n_units in enumerate(sizes[1:-1]):
         best = passed[min(sizes[: i + 2])] / passed[min(sizes[: i + 1])]

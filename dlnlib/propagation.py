@@ -10,15 +10,17 @@ from numpy.typing import ArrayLike
 from dlnlib import _checks
 from dlnlib._typing import Array
 from dlnlib.graded_products import GradedProduct, graded_product
-from dlnlib.nonlinearities import Function, Nonlinearity, function_and_slope
+from dlnlib.nonlinearities import Function, NonlinearityLike, function_and_slope
 
 __all__ = ["jacobian", "propagate"]
 
-# Factors are multiplied out as long as this bounds the condition number of their product: what
-# multiplies rounding, in return for one QR less each.
-_MAX_CONDITION = 1e4
-# A slope of zero counts as this: rank would be lost to rounding before its due.
-_MIN_SLOPE = 1e-100
+# Factors are multiplied out as long as the condition number of their product, which so many probes
+# estimate, is below this: what multiplies rounding, in return for one QR less each.
+_MAX_CONDITION, _N_PROBES = 1e5, 8
+# Larger and smaller activities are rescaled where nothing depends on their size.
+_TINY = 1e-100
+# Powers of two beyond this are taken out of products, into logarithms.
+_MAX_EXPONENT = 100
 
 
 def propagate(
@@ -26,7 +28,7 @@ def propagate(
     x: ArrayLike,
     *,
     gain: float,
-    nonlinearity: Nonlinearity = "tanh",
+    nonlinearity: NonlinearityLike = "tanh",
 ) -> Array:
     r"""Send inputs through a network, and return the activities of all layers.
 
@@ -40,7 +42,7 @@ def propagate(
         Activities :math:`x^1` of the first layer, for one input or many.
     gain : float
         Gain :math:`g`, not negative.
-    nonlinearity : str or pair of callable, optional
+    nonlinearity : str, Nonlinearity, pair of callable, or triple, optional
         A name from `nonlinearities`, or :math:`(\varphi, \varphi')`.
 
     Returns
@@ -50,9 +52,12 @@ def propagate(
 
     Raises
     ------
+    TypeError
+        If an argument is not made of real numbers, `weights` is no sequence, or `nonlinearity`
+        not made of functions.
     ValueError
-        If `x`, a matrix or `gain` is not finite, `gain` is negative, shapes do not match, or
-        `nonlinearity` is not known.
+        If `x`, a matrix or `gain` is not finite, `gain` is negative, shapes do not match,
+        `nonlinearity` is not known, or activities grow beyond all numbers.
 
     Notes
     -----
@@ -70,8 +75,9 @@ def propagate(
     """
     gain, (phi, _) = _checks.number("gain", gain, least=0.0), function_and_slope(nonlinearity)
     layers = [_activities(x)]
-    for w in weights:
-        layers.append(gain * phi(layers[-1]) @ _weight_matrix(w, layers[0].shape[-1]).T)
+    for w in _checks.iterated("weights", weights, "matrices"):
+        w = _weight_matrix(w, layers[0].shape[-1])
+        layers.append(_next(w, layers[-1], gain, phi, len(layers) + 1))
     return np.array(layers)
 
 
@@ -80,7 +86,7 @@ def jacobian(
     x: ArrayLike,
     *,
     gain: float,
-    nonlinearity: Nonlinearity = "tanh",
+    nonlinearity: NonlinearityLike = "tanh",
 ) -> GradedProduct:
     r"""Return the Jacobian of a network, without losing its small directions.
 
@@ -95,7 +101,7 @@ def jacobian(
         Activities :math:`x^1` of the first layer.
     gain : float
         Gain :math:`g`, not negative.
-    nonlinearity : str or pair of callable, optional
+    nonlinearity : str, Nonlinearity, pair of callable, or triple, optional
         A name from `nonlinearities`, or :math:`(\varphi, \varphi')`.
 
     Returns
@@ -105,14 +111,20 @@ def jacobian(
 
     Raises
     ------
+    TypeError
+        If an argument is not made of real numbers, `weights` is no sequence, or `nonlinearity`
+        not made of functions.
     ValueError
         If `x`, a matrix or `gain` is not finite, `gain` is negative, shapes do not match, there
-        is no matrix, or `nonlinearity` is not known.
+        is no matrix, `nonlinearity` is not known, or activities grow beyond all numbers where
+        their size matters.
 
     Notes
     -----
-    Eq. 22. Layers are multiplied out while the product is well conditioned: where weights are
-    orthogonal, the slopes bound its condition number.
+    Eq. 22. No number of layers and no gain takes the product out of range: its size is kept in
+    logarithms. Layers are multiplied out while that is harmless. Where weights are orthogonal, what
+    a product and its inverse do to a few vectors, which costs little, estimates its condition
+    number. Slopes of zero, or too small for a number, give singular values of zero.
 
     Examples
     --------
@@ -129,42 +141,128 @@ def jacobian(
     x = _activities(x)
     if x.ndim != 1:
         raise ValueError(f"x must be one input, of shape (size,), got shape {x.shape}")
-    return graded_product(_multiplied(_layer_jacobians(weights, x, gain, phi, slope)))
+    logs: list[float] = []
+    product = graded_product(_merged(_layers(weights, x, gain, phi, slope), logs))
+    log_gain = len(logs) * np.log(gain) if gain > 0 else 0.0
+    return product._replace(log_scales=product.log_scales + log_gain + sum(logs))
 
 
-def _layer_jacobians(
+def _layers(
     weights: Iterable[ArrayLike], x: Array, gain: float, phi: Function, slope: Function
-) -> Iterator[tuple[Array, float]]:
-    """Yield the Jacobian of every layer, with a bound on its condition number."""
-    for w in weights:
+) -> Iterator[tuple[Array, Array]]:
+    """Yield the matrix of every layer, and the slopes before it."""
+    before = None
+    for layer, w in enumerate(_checks.iterated("weights", weights, "matrices"), start=1):
         w = _weight_matrix(w, len(x))
-        slopes = slope(x)
-        slopes = np.where(np.abs(slopes) < _MIN_SLOPE, _MIN_SLOPE, slopes)
-        sizes = np.abs(slopes)
-        yield gain * w * slopes, sizes.max() / sizes.min() if _is_orthogonal(w) else np.inf
-        x = gain * (w @ phi(x))
+        if before is not None:
+            x = _near_one_if_scale_free(_next(before, x, gain, phi, layer), phi, slope)
+        with np.errstate(all="ignore"):
+            slopes = np.asarray(slope(x), dtype=np.float64)
+        if not np.isfinite(slopes).all():
+            raise ValueError(f"nonlinearity must have finite slopes, got {slopes}")
+        # A gain of zero lets nothing through, and has no logarithm.
+        yield w, slopes if gain > 0 else 0 * slopes
+        before = w
+    if before is None:
+        raise ValueError("weights must hold at least one matrix")
 
 
-def _multiplied(factors: Iterable[tuple[Array, float]]) -> Iterator[Array]:
-    """Multiply neighbours while the bound of their condition number stays small."""
-    product, condition = None, 1.0
-    for factor, bound in factors:
-        if product is not None and condition * bound <= _MAX_CONDITION:
-            product, condition = factor @ product, condition * bound
+def _next(w: Array, x: Array, gain: float, phi: Function, layer: int) -> Array:
+    """Return the activities of the next layer."""
+    with np.errstate(all="ignore"):
+        x = gain * (np.asarray(phi(x), dtype=np.float64) @ w.T)
+    if not np.isfinite(x).all():
+        raise ValueError(
+            f"gain and weights must keep activities finite, got infinite ones in layer {layer} "
+            f"with gain {gain:g}"
+        )
+    return x
+
+
+def _near_one_if_scale_free(x: Array, phi: Function, slope: Function) -> Array:
+    """Keep activities in range where their size makes no difference, as for rectifiers."""
+    size = np.abs(x).max()
+    if size == 0 or _TINY < size < 1 / _TINY:
+        return x
+    exponent = int(np.frexp(size)[1])
+    near = np.ldexp(x, -exponent)
+    with np.errstate(all="ignore"):
+        same = np.allclose(phi(x), np.ldexp(phi(near), exponent), rtol=1e-9, atol=1e-9 * size)
+        return near if same and np.array_equal(slope(x), slope(near)) else x
+
+
+def _merged(layers: Iterable[tuple[Array, Array]], logs: list[float]) -> Iterator[Array]:
+    """Multiply neighbours while that is harmless; append to logs what a layer was divided by."""
+    chain: Array | None = None
+    for w, slopes in layers:
+        w, is_orthogonal, log_w = _over_its_size(w)
+        slopes, log_slopes = _near_one(slopes)
+        logs.append(log_w + log_slopes)
+        if chain is None:
+            chain = _begun(w, slopes, is_orthogonal)
             continue
-        if product is not None:
-            yield product
-        product, condition = factor, bound
-    if product is not None:
-        yield product
+        condition, log_chain = _scale_rows(chain, slopes)
+        logs[-1] += log_chain
+        if is_orthogonal and condition <= _MAX_CONDITION:
+            chain = w @ chain
+        else:
+            # Slopes may differ by any factor here: a graded QR keeps the digits of every row.
+            yield chain[:, : len(w)]
+            chain = _begun(w, np.ones(len(w)), is_orthogonal)
+    if chain is not None:
+        yield chain[:, : len(chain)]
 
 
-def _is_orthogonal(w: Array) -> bool:
-    """Tell whether a matrix is orthogonal times a factor, from what it does to one vector."""
+def _begun(w: Array, slopes: Array, is_orthogonal: bool) -> Array:  # noqa: FBT001
+    """Return P = w diag(slopes), beside it what P and the inverse of its transpose do to probes."""
+    probes = np.cos(np.arange(len(w) * _N_PROBES) ** 2).reshape(len(w), _N_PROBES)
+    column = slopes[:, None]
+    with np.errstate(all="ignore"):
+        back = w @ (probes / column) if is_orthogonal else np.full(probes.shape, np.inf)
+    return np.concatenate([w * slopes, w @ (probes * column), back], axis=1)
+
+
+def _scale_rows(chain: Array, slopes: Array) -> tuple[float, float]:
+    """Multiply by diag(slopes) from the left, in place; estimate the condition number.
+
+    That is the mean size of what comes out over the smallest: what multiplies rounding.
+    """
+    size, inverse = len(chain), chain[:, -_N_PROBES:]
+    with np.errstate(all="ignore"):
+        inverse /= slopes[:, None]
+        chain[:, :-_N_PROBES] *= slopes[:, None]
+        out, back = np.linalg.norm(chain[:, size:-_N_PROBES]), np.linalg.norm(inverse)
+        condition = 2 * np.sqrt(size) * out / size * (back / _N_PROBES)
+    exponent = int(np.frexp(out)[1]) if np.isfinite(condition) else 0
+    if abs(exponent) > _MAX_EXPONENT:
+        chain[:, :-_N_PROBES] = np.ldexp(chain[:, :-_N_PROBES], -exponent)
+        chain[:, -_N_PROBES:] = np.ldexp(inverse, exponent)
+        return float(condition), exponent * np.log(2)
+    return float(condition), 0.0
+
+
+def _over_its_size(w: Array) -> tuple[Array, bool, float]:
+    """Return a matrix over a factor, whether that is orthogonal, and the logarithm of the factor.
+
+    Whether it is shows in what it does to one vector.
+    """
+    w, log = _near_one(w)
     probe = np.cos(np.arange(len(w)) ** 2)
     back = w.T @ (w @ probe)
-    turned = back - back @ probe / (probe @ probe) * probe
-    return bool(np.linalg.norm(turned) <= 1e-9 * np.linalg.norm(back))
+    square = (back @ probe) / (probe @ probe)
+    if square == 0 or np.linalg.norm(back - square * probe) > 1e-9 * np.linalg.norm(back):
+        return w, False, log
+    if abs(square - 1) < 1e-9:
+        return w, True, log
+    return w / np.sqrt(square), True, log + np.log(square) / 2
+
+
+def _near_one(a: Array) -> tuple[Array, float]:
+    """Divide by a power of two what is far from one, and return the logarithm of that."""
+    exponent = int(np.frexp(max(a.max(), -a.min()))[1])
+    if abs(exponent) <= _MAX_EXPONENT:
+        return a, 0.0
+    return np.ldexp(a, -exponent), exponent * np.log(2)
 
 
 def _activities(x: ArrayLike) -> Array:

@@ -107,7 +107,7 @@ def race(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the weights have batch axes, an argument is out of range, or no network of these
         sizes has an error below the threshold.
 
@@ -178,7 +178,7 @@ def tanh_race(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the weights have batch axes, or an argument is out of range.
 
     Notes
@@ -240,7 +240,7 @@ def fastest(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the problem has batch axes, an argument is out of range, or no weights of these sizes
         have an error below the threshold.
 
@@ -258,6 +258,7 @@ def fastest(
     >>> fastest(problem, learning_rates=[0.1, 0.3], threshold=1e-3, max_steps=99).learning_time
     7.0
     """
+    _checks.instance("problem", problem, Problem, "training.linear or training.tanh makes")
     if problem.start[0].ndim != 2:
         shape = problem.start[0].shape
         raise ValueError(f"problem must be one start without batch axes, got shape {shape}")
@@ -265,6 +266,24 @@ def fastest(
     max_steps = _checks.count("max_steps", max_steps)
     size = len(rates) if at_once is None else _checks.count("at_once", at_once)
     most_lost = np.inf if patience is None else _checks.count("patience", patience)
+    status, n_steps = _heats(problem, rates, order, threshold, max_steps, size, most_lost)
+    first = order[status[order] == Outcome.THRESHOLD]
+    if first.size == 0:
+        return Race(np.inf, np.nan, status, n_steps)
+    won = first[np.argmin(n_steps[first])]
+    return Race(float(n_steps[won]), float(rates[won]), status, n_steps)
+
+
+def _heats(
+    problem: Problem,
+    rates: Array,
+    order: NDArray[np.intp],
+    threshold: float,
+    max_steps: int,
+    size: int,
+    most_lost: float,
+) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Return what became of every rate, and for how many steps it ran."""
     status = Outcome.GIVEN_UP.for_all(len(rates))
     n_steps = np.zeros(len(rates), dtype=np.int64)
     best, winner = max_steps, -1
@@ -286,11 +305,7 @@ def fastest(
             best, winner = int(n_steps[heat[arrived[0]]]), i + int(arrived[-1])
     # The winner's time was a cap for others, who may have met it without arriving.
     status[(status == Outcome.COMPLETED) & (n_steps < max_steps)] = Outcome.GIVEN_UP
-    first = order[status[order] == Outcome.THRESHOLD]
-    if first.size == 0:
-        return Race(np.inf, np.nan, status, n_steps)
-    won = first[np.argmin(n_steps[first])]
-    return Race(float(n_steps[won]), float(rates[won]), status, n_steps)
+    return status, n_steps
 
 
 def _descending(learning_rates: ArrayLike) -> tuple[Array, NDArray[np.intp]]:

@@ -24,7 +24,7 @@ def gaussian_factors(size: int, n_factors: int, *, rng: Rng) -> Iterator[Array]:
     n_factors : int
         Number of matrices.
     rng : int, sequence of int or numpy.random.Generator
-        Seed or source of randomness.
+        Seed or source of randomness. There is no default: None is refused.
 
     Returns
     -------
@@ -33,8 +33,8 @@ def gaussian_factors(size: int, n_factors: int, *, rng: Rng) -> Iterator[Array]:
 
     Raises
     ------
-    ValueError
-        If `size` or `n_factors` is not a positive integer.
+    TypeError, ValueError
+        If `size` or `n_factors` is not a positive integer, or `rng` is no seed.
 
     Notes
     -----
@@ -47,7 +47,7 @@ def gaussian_factors(size: int, n_factors: int, *, rng: Rng) -> Iterator[Array]:
     [(4, 4), (4, 4)]
     """
     size, n_factors = _checks.count("size", size), _checks.count("n_factors", n_factors)
-    rng = np.random.default_rng(rng)
+    rng = _checks.generator("rng", rng)
     return (rng.standard_normal((size, size)) / np.sqrt(size) for _ in range(n_factors))
 
 
@@ -65,7 +65,7 @@ def orthogonal_factors(
     n_factors : int
         Number of matrices.
     rng : int, sequence of int or numpy.random.Generator
-        Seed or source of randomness.
+        Seed or source of randomness. There is no default: None is refused.
     gain : float, optional
         Gain :math:`g` of every matrix, positive.
 
@@ -76,8 +76,9 @@ def orthogonal_factors(
 
     Raises
     ------
-    ValueError
-        If `size` or `n_factors` is not a positive integer, or `gain` is not positive.
+    TypeError, ValueError
+        If `size` or `n_factors` is not a positive integer, `gain` is not positive, or `rng` is no
+        seed.
 
     Notes
     -----
@@ -94,7 +95,7 @@ def orthogonal_factors(
     """
     size, n_factors = _checks.count("size", size), _checks.count("n_factors", n_factors)
     gain = _checks.number("gain", gain, above=0.0)
-    rng = np.random.default_rng(rng)
+    rng = _checks.generator("rng", rng)
     return (gain * haar(size, size, rng=rng) for _ in range(n_factors))
 
 
@@ -110,7 +111,7 @@ def haar(n_rows: int, n_columns: int, *, rng: Rng) -> Array:
     n_columns : int
         Number of columns, at most that of rows.
     rng : int, sequence of int or numpy.random.Generator
-        Seed or source of randomness.
+        Seed or source of randomness. There is no default: None is refused.
 
     Returns
     -------
@@ -119,8 +120,9 @@ def haar(n_rows: int, n_columns: int, *, rng: Rng) -> Array:
 
     Raises
     ------
-    ValueError
-        If `n_rows` is not a positive integer, or `n_columns` is not one of 0 to `n_rows`.
+    TypeError, ValueError
+        If `n_rows` is not a positive integer, `n_columns` is not one of 0 to `n_rows`, or `rng`
+        is no seed.
 
     Notes
     -----
@@ -138,6 +140,6 @@ def haar(n_rows: int, n_columns: int, *, rng: Rng) -> Array:
     """
     n_rows = _checks.count("n_rows", n_rows)
     n_columns = _checks.count("n_columns", n_columns, least=0, most=n_rows)
-    q, r = np.linalg.qr(np.random.default_rng(rng).standard_normal((n_rows, n_columns)))
+    q, r = np.linalg.qr(_checks.generator("rng", rng).standard_normal((n_rows, n_columns)))
     # QR alone is not uniform: its signs follow the algorithm, not chance.
     return q * np.where(np.diagonal(r) < 0, -1.0, 1.0)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from dlnlib import _checks, _subspaces
-from dlnlib._typing import Array
+from dlnlib._typing import Array, Weights
 from dlnlib.correlations import Correlations
 
 __all__ = ["Reduction", "reduce_width", "restore_width"]
+
+# How far a start may be from the one that was reduced, relative to its largest weight.
+_SAME = 1e-9
 
 
 class Reduction(NamedTuple):
@@ -59,8 +64,9 @@ def reduce_width(weights: Sequence[ArrayLike], correlations: Correlations) -> Re
 
     Raises
     ------
-    ValueError
-        If the weights have batch axes, do not chain or do not match the data.
+    TypeError, ValueError
+        If the weights have batch axes, do not chain or do not match the data, or the data are
+        no `Correlations`.
 
     Notes
     -----
@@ -68,7 +74,8 @@ def reduce_width(weights: Sequence[ArrayLike], correlations: Correlations) -> Re
     orthogonal start with hidden layers of one width to at most the rank of the inputs plus
     the number of outputs, whatever that width. From independent random weights only a single
     hidden layer shrinks. A direction that starts below :math:`10^{-13}` of the others is taken
-    for a rounding error.
+    for a rounding error. Where gains are of all sizes some direction may lie at that very edge, and
+    a reduction of the reduced network can leave out one more.
 
     Examples
     --------
@@ -82,7 +89,7 @@ def reduce_width(weights: Sequence[ArrayLike], correlations: Correlations) -> Re
     [(3, 3), (3, 3), (3, 3)]
     """
     weights = _checks.one_start(weights)
-    _checks.fit(weights, correlations)
+    _checks.fit(weights, _checks.correlations(correlations))
     bases = _subspaces.reachable(weights, correlations)
     return Reduction(*_subspaces.inside(weights, correlations, bases), bases)
 
@@ -110,8 +117,8 @@ def restore_width(
 
     Raises
     ------
-    ValueError
-        If the shapes do not match.
+    TypeError, ValueError
+        If the shapes do not match, or `reduction` is none, or not that of `start`.
 
     Notes
     -----
@@ -129,8 +136,21 @@ def restore_width(
     >>> np.allclose(restore_width(reduction.weights, start, reduction)[0], start[0])
     True
     """
-    weights, start = _checks.weights(weights), _checks.weights(start)
-    shapes = [w.shape for w in weights], [w.shape for w in reduction.weights]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"weights must have the shapes of reduction {shapes[1]}, got {shapes[0]}")
+    _checks.instance("reduction", reduction, Reduction, "reduction.reduce_width makes")
+    bases = reduction.bases
+    weights = _of_sizes("weights", _checks.one_start(weights), [b.shape[1] for b in bases])
+    start = _of_sizes("start", _checks.one_start(start), [b.shape[0] for b in bases])
+    layers = zip(start, reduction.weights, pairwise(reduction.bases), strict=True)
+    for full, small, (below, above) in layers:
+        off = np.abs(above.T @ full @ below - small).max(initial=0.0)
+        if off > _SAME * np.abs(full).max(initial=0.0):
+            raise ValueError("start must be the network from which reduction was made, got another")
     return _subspaces.restored(weights, start, reduction.weights, reduction.bases)
+
+
+def _of_sizes(name: str, given: Weights, sizes: Sequence[int]) -> Weights:
+    """Return a network that has these sizes of its layers."""
+    shapes, expected = [w.shape for w in given], [(m, n) for n, m in pairwise(sizes)]
+    if shapes != expected:
+        raise ValueError(f"{name} must have the shapes of reduction {expected}, got {shapes}")
+    return given

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import factorial
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import elementwise
 from scipy.special import expit
 
 from dlnlib import _checks
@@ -22,10 +24,12 @@ __all__ = [
     "singular_value_density",
 ]
 
-# Stands in for zero, whose logarithm would be infinite.
-_TINY = 1e-300
+# Of Newton's method for an angle, which takes about five.
+_MOST_STEPS = 50
 # Gauss-Legendre quadrature over (0, 1), to rounding for the smooth integrand below.
 _NODES, _WEIGHTS = (np.polynomial.legendre.leggauss(20) + np.array([[1.0], [0.0]])) / 2
+# Taylor series of sin(x) / x - 1 in x**2, the highest power first, to rounding up to x = 1.
+_SINC = [(-1) ** k / factorial(2 * k + 1) for k in range(9, 0, -1)]
 
 
 _described = fill(
@@ -53,6 +57,8 @@ def fuss_catalan_edge(n_factors: int) -> float:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `n_factors` is not a positive integer.
 
@@ -92,13 +98,17 @@ def fuss_catalan_density(x: ArrayLike, *, n_factors: int) -> Array:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `x` is negative or not finite, or `n_factors` is not a positive integer.
 
     Notes
     -----
     Its moments are the Fuss-Catalan numbers (Penson & Życzkowski 2011); the angle is that
-    of Haagerup & Möller 2013. One factor gives the Marchenko-Pastur law.
+    of Haagerup & Möller 2013. One factor gives the Marchenko-Pastur law. The relative error
+    grows as :math:`10^{-16} m`, and near the edge, where the density is a root of what is
+    left of `x`, as the rounding of that.
 
     Examples
     --------
@@ -108,9 +118,11 @@ def fuss_catalan_density(x: ArrayLike, *, n_factors: int) -> Array:
     """
     x = _checks.not_negative("x", x)
     m = _checks.count("n_factors", n_factors)
-    positive = np.maximum(x, _TINY)
-    _, strength = _angle(np.log(positive), m)
-    return np.where(x == 0, np.inf, strength / positive)[()]
+    # At zero, any.
+    positive = np.where(x > 0, x, 1.0)
+    _, strength = _angle(np.log(positive) / 2, m)
+    with np.errstate(over="ignore"):
+        return np.where(x == 0, np.inf, strength / positive)[()]
 
 
 def singular_value_density(s: ArrayLike, *, n_factors: int) -> Array:
@@ -134,6 +146,8 @@ def singular_value_density(s: ArrayLike, *, n_factors: int) -> Array:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `s` is negative or not finite, or `n_factors` is not a positive integer.
 
@@ -149,9 +163,11 @@ def singular_value_density(s: ArrayLike, *, n_factors: int) -> Array:
     """
     s = _checks.not_negative("s", s)
     m = _checks.count("n_factors", n_factors)
-    positive = np.maximum(s, _TINY)
-    _, strength = _angle(2 * np.log(positive), m)
-    return np.where((s == 0) & (m > 1), np.inf, 2 * strength / positive)[()]
+    # The quarter circle is flat at zero; all others are left to grow.
+    positive = np.maximum(s, 1e-300 if m == 1 else np.finfo(float).smallest_subnormal)
+    _, strength = _angle(np.log(positive), m)
+    with np.errstate(over="ignore"):
+        return np.where((s == 0) & (m > 1), np.inf, 2 * strength / positive)[()]
 
 
 @_described
@@ -175,6 +191,8 @@ def log_singular_value_density(log_s: ArrayLike, *, n_factors: int) -> Array:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `log_s` is not finite or `n_factors` is not a positive integer.
 
@@ -188,7 +206,7 @@ def log_singular_value_density(log_s: ArrayLike, *, n_factors: int) -> Array:
     >>> print(log_singular_value_density([-100.0, 0.0], n_factors=100).round(5))
     [0.00272 0.01523]
     """
-    _, strength = _angle(2 * _checks.finite("log_s", log_s), _checks.count("n_factors", n_factors))
+    _, strength = _angle(_checks.finite("log_s", log_s), _checks.count("n_factors", n_factors))
     return (2 * strength)[()]
 
 
@@ -213,6 +231,8 @@ def log_singular_value_cdf(log_s: ArrayLike, *, n_factors: int) -> Array:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `log_s` is not finite or `n_factors` is not a positive integer.
 
@@ -229,7 +249,7 @@ def log_singular_value_cdf(log_s: ArrayLike, *, n_factors: int) -> Array:
     [0.138 0.967 1.   ]
     """
     log_s, m = _checks.finite("log_s", log_s), _checks.count("n_factors", n_factors)
-    complement, strength = _angle(2 * log_s, m)
+    complement, strength = _angle(log_s, m)
     return ((m + 1) * complement / np.pi + m * strength)[()]
 
 
@@ -253,6 +273,8 @@ def eigenvalue_density(z: ArrayLike, *, n_factors: int) -> Array:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `z` is not finite or `n_factors` is not a positive integer.
 
@@ -267,9 +289,10 @@ def eigenvalue_density(z: ArrayLike, *, n_factors: int) -> Array:
     >>> print((np.pi * eigenvalue_density([0.5, 0.5j, 2.0], n_factors=2)).round(12))
     [1. 1. 0.]
     """
-    radius, m = np.abs(np.asarray(z)), _checks.count("n_factors", n_factors)
-    radius = _checks.finite("z", radius)
-    with np.errstate(divide="ignore"):
+    points, m = _checks.real("z", z, kinds="iufc"), _checks.count("n_factors", n_factors)
+    _checks.require("z", points, np.isfinite(points), "must be finite")
+    with np.errstate(divide="ignore", over="ignore"):
+        radius = np.abs(points.astype(np.complex128))
         density = radius ** (2 / m - 2) / (np.pi * m)
     return np.where(radius <= 1, density, 0.0)[()]
 
@@ -293,6 +316,8 @@ def eigenvalue_mass_in_disc(radius: ArrayLike, *, n_factors: int) -> Array:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `radius` is negative or not finite, or `n_factors` is not a positive integer.
 
@@ -331,6 +356,8 @@ def eigenvalue_mass_in_square(side: ArrayLike, *, n_factors: int) -> Array:
 
     Raises
     ------
+    TypeError
+        If an argument is no number.
     ValueError
         If `side` is negative or not finite, or `n_factors` is not a positive integer.
 
@@ -349,28 +376,87 @@ def eigenvalue_mass_in_square(side: ArrayLike, *, n_factors: int) -> Array:
     # Beyond this angle the square reaches out of the unit disc.
     crossing = np.minimum(np.arccos(half), np.pi / 4)
     reach = (half[..., None] / np.cos(crossing[..., None] * _NODES)) ** (2 / m)
-    return (1 + (reach @ _WEIGHTS - 1) * crossing * 4 / np.pi)[()]
+    inside = crossing * 4 / np.pi
+    return ((reach @ _WEIGHTS) * inside + (1 - inside))[()]
 
 
-def _angle(log_x: Array, m: int) -> tuple[Array, Array]:
-    """Return pi/(m+1) - phi and x * density(x) for the angle phi of a squared singular value."""
+class _Angle(NamedTuple):
+    """Hold an angle phi and the rest of pi/(m+1), both without cancellation.
 
-    def log_x_excess(logit: Array, log_x: Array) -> Array:
-        phi, _, sine = _split_angle(logit, m)
-        return (m + 1) * np.log(sine) - np.log(np.sin(phi)) - m * np.log(np.sin(m * phi)) - log_x
+    The sines of (m+1) phi and m phi are those of two angles that are not close to pi.
+    """
 
-    # Beyond these ends the angle is a limit to rounding.
-    ends = np.array([-700.0, 30.0])
-    lowest, highest = log_x_excess(ends, np.zeros(2))
-    target = np.clip(log_x, lowest, highest)
-    logit = elementwise.find_root(log_x_excess, tuple(ends), args=(target,), maxiter=500).x
-    phi, complement, sine = _split_angle(logit, m)
-    strength = np.sin(phi) * sine / (np.pi * np.sin(m * phi))
-    inside = log_x < highest
-    return np.where(inside, complement, np.pi / (m + 1)), np.where(inside, strength, 0.0)
+    phi: Array
+    rest: Array
+    as_above: Array
+    as_m: Array
 
 
-def _split_angle(logit: Array, m: int) -> tuple[Array, Array, Array]:
-    """Split pi/(m+1) into phi and the rest, both without cancellation, and give sin((m+1)phi)."""
-    phi, complement = (np.pi / (m + 1) * expit(sign * logit) for sign in (-1, 1))
-    return phi, complement, np.sin((m + 1) * np.minimum(phi, complement))
+@np.errstate(all="ignore")
+def _angle(log_s: Array, m: int) -> tuple[Array, Array]:
+    """Return pi/(m+1) - phi and x * density(x) for the angle phi of x = s**2."""
+    gap = np.log(m + 1) + m * np.log1p(1 / m) - 2 * log_s
+    inside = gap > 0
+    # Beyond this logit of the angle, the angle is a limit to rounding.
+    lowest = np.array(-700.0)
+    furthest = _gap(_split_angle(lowest, m), m)
+    target = _bent(np.where(inside, np.minimum(gap, furthest), furthest), m)
+    # So bent, the logarithm of x falls with the logit, twice as fast at both ends and between
+    # not much less than once, so that Newton's method arrives from anywhere.
+    logit = (np.log(m) + 2 * np.log(np.pi / (m + 1)) - target) / 2
+    for _ in range(_MOST_STEPS):
+        angle = _split_angle(logit, m)
+        gap = _gap(angle, m)
+        step = (target - _bent(gap, m)) / _slope(angle, gap, m)
+        logit = np.maximum(logit + step, lowest)
+        if np.max(np.abs(step), initial=0.0) < 1e-8:
+            break
+    phi, rest, as_above, as_m = _split_angle(logit, m)
+    strength = np.sin(phi) * np.sin(as_above) / (np.pi * np.sin(as_m))
+    return np.where(inside, rest, np.pi / (m + 1)), np.where(inside, strength, 0.0)
+
+
+def _split_angle(logit: Array, m: int) -> _Angle:
+    """Return the angle that is a share expit(-logit) of pi/(m+1)."""
+    phi, rest = (np.pi / (m + 1) * expit(sign * logit) for sign in (-1, 1))
+    as_above = (m + 1) * np.minimum(phi, rest)
+    return _Angle(phi, rest, as_above, np.where(phi < rest, m * phi, phi + as_above))
+
+
+def _gap(angle: _Angle, m: int) -> Array:
+    """Return how far the logarithm of x lies below that of the edge."""
+    phi, rest, as_above, as_m = angle
+    of_phi, of_m, above = _log_sinc(np.array([phi, as_m, as_above]))
+    # The sines are also those of angles close to pi.
+    far = phi >= rest
+    of_m = np.where(far, of_m + np.log(as_m / (m * phi)), of_m)
+    above = np.where(far, above + np.log(as_above / ((m + 1) * phi)), above)
+    # Of huge powers nothing but rounding is left.
+    return np.maximum(of_phi + m * of_m - (m + 1) * above, np.finfo(float).tiny)
+
+
+def _bent(gap: Array, m: int) -> Array:
+    """Return ln(exp(2 gap / (m+1)) - 1)."""
+    y = 2 / (m + 1) * gap
+    return y + np.log(-np.expm1(-y))
+
+
+def _slope(angle: _Angle, gap: Array, m: int) -> Array:
+    """Return by how much the bent gap changes with the logit."""
+    phi, rest, as_above, as_m = angle
+    sign = np.where(phi < rest, 1, -1)
+    tangents = np.tan(phi), np.tan(as_m) * sign / m**2, np.tan(as_above) * sign / (m + 1) ** 2
+    of_phi = 1 / tangents[0] + 1 / tangents[1] - 1 / tangents[2]
+    of_gap = 2 / (m + 1) / -np.expm1(-2 / (m + 1) * gap)
+    # At small angles the cotangents cancel, and the slope is its limit.
+    small = (m + 1) * phi < 1e-3
+    return np.where(small, -2.0, -of_gap * of_phi * phi * rest * (m + 1) / np.pi)
+
+
+def _log_sinc(x: Array) -> Array:
+    """Return ln(sin(x) / x), also where it is small."""
+    square = np.minimum(x, 1.0) ** 2
+    series = np.zeros_like(x)
+    for coefficient in _SINC:
+        series = (series + coefficient) * square
+    return np.where(x < 1, np.log1p(series), np.log(np.sin(x) / x))

@@ -34,6 +34,7 @@ _described = fill(
 
 
 @_described
+@_arithmetic.in_range
 def correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
     r"""Return the input-output correlation that a tanh network itself produces.
 
@@ -52,8 +53,9 @@ def correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
 
     Raises
     ------
-    ValueError
-        If there is no hidden layer, or shapes do not chain or match the inputs.
+    TypeError, ValueError
+        If there is no hidden layer, shapes do not chain or match the inputs, or the result leaves
+        the range of doubles.
 
     Notes
     -----
@@ -73,6 +75,7 @@ def correlation(weights: Sequence[ArrayLike], x: ArrayLike) -> Array:
 
 
 @_described
+@_arithmetic.in_range
 def error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
     r"""Return half the squared error of a tanh network of any number of layers.
 
@@ -92,8 +95,9 @@ def error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
 
     Raises
     ------
-    ValueError
-        If there is no hidden layer, or shapes do not chain or match the data.
+    TypeError, ValueError
+        If there is no hidden layer, shapes do not chain or match the data, or the result leaves
+        the range of doubles.
 
     Notes
     -----
@@ -112,6 +116,7 @@ def error(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
 
 
 @_described
+@_arithmetic.in_range
 def gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Weights:
     r"""Return the gradient of `error` with respect to every weight matrix.
 
@@ -133,8 +138,9 @@ def gradient(weights: Sequence[ArrayLike], x: ArrayLike, y: ArrayLike) -> Weight
 
     Raises
     ------
-    ValueError
-        If there is no hidden layer, or shapes do not chain or match the data.
+    TypeError, ValueError
+        If there is no hidden layer, shapes do not chain or match the data, or the result leaves
+        the range of doubles.
 
     Notes
     -----

@@ -7,16 +7,14 @@ of them. Linear learning runs on correlations alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy.integrate import solve_ivp
 
-from dlnlib import _arithmetic, _checks, _subspaces, networks
+from dlnlib import _arithmetic, _checks, _flow, _second_moments, _subspaces, networks
 from dlnlib._docs import fill
 from dlnlib._typing import Array, Weights
 from dlnlib.correlations import Correlations, Modes
@@ -41,6 +39,8 @@ _DIVERGED = 1e6
 _LARGEST = np.finfo(np.float64).max
 # Narrower hidden layers cost less than the calls that step them.
 _NARROW = 64
+# The integrator takes nothing smaller.
+_LEAST_RTOL = 100 * float(np.finfo(float).eps)
 # Runs shorter than this end before a reduction of width has paid for itself.
 _SHORT = 100
 
@@ -267,8 +267,9 @@ def linear(
 
     Raises
     ------
-    ValueError
-        If shapes do not match, or a number is not finite.
+    TypeError, ValueError
+        If the data are no `Correlations`, modes no orthonormal (U, s, Vt), shapes do not match, or
+        a number is not finite.
 
     Notes
     -----
@@ -287,7 +288,8 @@ def linear(
     >>> [w.shape for w in linear(start, data).start]
     [(3, 3), (3, 3), (3, 3)]
     """
-    return _linear(weights, correlations, modes, dtype, (_narrowed, _rotated) if reduce else ())
+    worthwhile = (_narrowed, _rotated) if _checks.flag("reduce", reduce) else ()
+    return _linear(weights, correlations, modes, dtype, worthwhile)
 
 
 def _linear(
@@ -299,13 +301,13 @@ def _linear(
 ) -> Problem:
     """Return the problem of a linear network in the first smaller coordinates that there are."""
     weights, precision = _checks.weights(weights), _checks.precision(dtype)
-    _checks.fit(weights, correlations)
-    _checks.modes_fit(weights, modes)
+    _checks.fit(weights, _checks.correlations(correlations))
+    modes = _fitting(modes, weights)
     found = (reduced(weights, correlations, modes) for reduced in reductions)
     unreduced = _Reduced(weights, correlations, modes, lambda final: final)
     start, data, modes, restore = next((small for small in found if small), unreduced)
     white = np.array_equal(data.sigma_xx, np.eye(len(data.sigma_xx)))
-    sigma_xx, sigma_yx = (m.astype(precision) for m in (data.sigma_xx, data.sigma_yx))
+    sigma_xx, sigma_yx, *held = _held_in(precision, data.sigma_xx, data.sigma_yx, *start)
 
     def evaluate(current: Weights) -> Evaluation:
         above = _arithmetic.above(current)
@@ -318,8 +320,19 @@ def _linear(
         rank = min(min(w.shape[-2:]) for w in weights)
         return networks.least_error(correlations, rank=rank)
 
-    start = tuple(w.astype(precision, copy=False) for w in start)
-    return Problem(start, evaluate, data.trace_yy / 2, least_error, modes, restore)
+    return Problem(tuple(held), evaluate, data.trace_yy / 2, least_error, modes, restore)
+
+
+def _held_in(precision: np.dtype[Any], *arrays: Array) -> list[Array]:
+    """Return arrays in a precision that must hold them."""
+    with np.errstate(over="ignore"):
+        found = [a.astype(precision, copy=False) for a in arrays]
+    if precision != np.float64 and not all(np.isfinite(a).all() for a in found):
+        raise ValueError(
+            f"dtype must be one that holds all weights and correlations, got {precision} and "
+            f"entries beyond {np.finfo(precision).max:g}"
+        )
+    return found
 
 
 @_described
@@ -345,7 +358,7 @@ def tanh(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If there is no hidden layer, shapes do not match, or a number is not finite.
 
     Notes
@@ -362,7 +375,7 @@ def tanh(
     """
     weights = _checks.weights(weights)
     x, y = _checks.examples_fit(weights, x, y)
-    _checks.modes_fit(weights, modes)
+    modes = _fitting(modes, weights)
     last, targets, modes, restore = _subspaces.fewer_outputs(weights[-1], y.T, modes)
     one_hot = np.array_equal(x, np.eye(len(x)))
 
@@ -422,8 +435,9 @@ def descend(
 
     Raises
     ------
-    ValueError
-        If a number is not finite or out of range, or shapes do not broadcast.
+    TypeError, ValueError
+        If `problem` is no `Problem`, a number is not finite or out of range, or shapes do not
+        broadcast.
 
     Notes
     -----
@@ -440,14 +454,14 @@ def descend(
     >>> print(run.status, run.n_steps)
     ['threshold' 'threshold' 'diverged'] [23 11  3]
     """
+    _checks.instance("problem", problem, Problem, "training.linear or training.tanh makes")
     batch, precision = problem.start[0].shape[:-2], _checks.precision(problem.start[0].dtype)
     rates = _per_start("learning_rate", _checks.positive("learning_rate", learning_rate), batch)
     kept = _per_start("momentum", _checks.fraction("momentum", momentum), batch)
     n_steps = _checks.count("n_steps", n_steps, least=0)
     record_every = _checks.count("record_every", record_every)
     goal = -np.inf if threshold is None else _attainable(threshold, problem)
-    if until not in ("all stop", "one arrives"):
-        raise ValueError(f"until must be 'all stop' or 'one arrives', got {until!r}")
+    _checks.one_of("until", until, ("all stop", "one arrives"))
     with np.errstate(over="ignore", invalid="ignore"):
         rates, kept = rates.astype(precision), kept.astype(precision)
         moments = _moments(problem, rates, kept, goal, n_steps, until)
@@ -498,8 +512,9 @@ def gradient_descent(
 
     Raises
     ------
-    ValueError
-        If shapes do not match, or a number is not finite or out of range.
+    TypeError, ValueError
+        If the data are no `Correlations`, modes no orthonormal (U, s, Vt), shapes do not match, or
+        a number is not finite or out of range.
 
     Notes
     -----
@@ -526,6 +541,7 @@ def gradient_descent(
     threshold 23
     """
     n_steps = _checks.count("n_steps", n_steps, least=0)
+    reduce = _checks.flag("reduce", reduce)
     worthwhile = (_narrowed, _rotated) if n_steps >= _SHORT else (_rotated,)
     return descend(
         _linear(weights, correlations, modes, dtype, worthwhile if reduce else ()),
@@ -576,7 +592,7 @@ def tanh_gradient_descent(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If shapes do not match, or a number is not finite or out of range.
 
     Notes
@@ -631,7 +647,8 @@ def gradient_flow(
     modes : Modes, optional
         Modes whose strengths to return.
     rtol, atol : float, optional
-        Tolerances of the integrator, an explicit Runge-Kutta method of order 8.
+        Tolerances of the integrator, an explicit Runge-Kutta method of order 8, relative (from
+        2.2e-14) and absolute (above 0).
 
     Returns
     -------
@@ -640,14 +657,17 @@ def gradient_flow(
 
     Raises
     ------
-    ValueError
-        If shapes do not match, or a number is not finite or out of range.
+    TypeError, ValueError
+        If the data are no `Correlations`, modes no orthonormal (U, s, Vt), shapes do not match, a
+        number is not finite or out of range, or the start is so large that velocities overflow.
     RuntimeError
         If the integrator gives up; the message says at what time.
 
     Notes
     -----
-    Eq. 2 for three layers, Eq. 13 for more.
+    Eq. 2 for three layers, Eq. 13 for more. Once a network of up to a thousand weights is so near
+    a point of rest that its flow is linear, to ten tolerances, no more steps are taken: later times
+    cost nothing. Near a saddle, and where weights decay like a power of time, steps go on.
 
     Examples
     --------
@@ -660,15 +680,16 @@ def gradient_flow(
     [0.01       1.87484111 1.99995521]
     """
     weights = _checks.weights(weights)
-    _checks.fit(weights, correlations)
-    _checks.modes_fit(weights, modes)
+    _checks.fit(weights, _checks.correlations(correlations))
+    modes = _fitting(modes, weights)
     times = _checks.times(times)
     tau = _checks.number("tau", tau, above=0)
+    rtol = _checks.number("rtol", rtol, least=_LEAST_RTOL, below=1)
+    atol = _checks.number("atol", atol, above=0)
     batch, shapes = weights[0].shape[:-2], [w.shape[-2:] for w in weights]
     flat = [w.reshape(-1, *shape) for w, shape in zip(weights, shapes, strict=True)]
-    paths = [
-        _integrate(start, correlations, times, tau, rtol, atol) for start in zip(*flat, strict=True)
-    ]
+    starts = zip(*flat, strict=True)
+    paths = [_flow.integrate(w, correlations, times, tau, rtol, atol) for w in starts]
     layers = tuple(
         np.stack(layer, axis=1).reshape(len(times), *batch, *shape)
         for layer, shape in zip(zip(*paths, strict=True), shapes, strict=True)
@@ -699,8 +720,9 @@ def crossing_time(times: ArrayLike, values: ArrayLike, level: ArrayLike) -> Arra
 
     Raises
     ------
-    ValueError
-        If `times` and `values` differ in length or times do not ascend.
+    TypeError, ValueError
+        If `times` and `values` differ in length, times do not ascend, a value is NaN or minus
+        infinity, or a level is not finite or has another shape.
 
     Notes
     -----
@@ -712,21 +734,35 @@ def crossing_time(times: ArrayLike, values: ArrayLike, level: ArrayLike) -> Arra
     >>> print(crossing_time([0, 1, 2], [[0.0, 0.0], [0.2, 0.0], [0.8, 0.1]], 0.5))
     [1.5 inf]
     """
-    times, values = _checks.times(times), np.asarray(values, dtype=np.float64)
+    times, values = _checks.times(times), np.asarray(_checks.real("values", values), np.float64)
     if values.shape[:1] != times.shape:
         raise ValueError(
             f"values must have one entry for each of the {len(times)} times along its first "
             f"axis, got shape {values.shape}"
         )
-    level = np.broadcast_to(np.asarray(level, dtype=np.float64), values.shape[1:])
+    _checks.require("values", values, values > -np.inf, "must be numbers, or infinite")
+    level = _level(level, values.shape[1:])
     reached = values >= level
     after = reached.argmax(axis=0)
     before = np.maximum(after - 1, 0)
-    high, low = (np.take_along_axis(values, i[None], axis=0)[0] for i in (after, before))
+    # Halves, whose differences do not overflow.
+    high, low = (np.take_along_axis(values / 2, i[None], axis=0)[0] for i in (after, before))
     rise = np.where(high > low, high - low, 1.0)
-    fraction = np.where(after > 0, (level - low) / rise, 0.0)
+    fraction = np.where(after > 0, (level / 2 - low) / rise, 0.0)
     crossing = times[before] + fraction * (times[after] - times[before])
     return np.where(reached.any(axis=0), crossing, np.inf)[()]
+
+
+def _level(level: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Return one level for each recorded value."""
+    found = _checks.finite("level", level)
+    try:
+        return np.broadcast_to(found, shape)
+    except ValueError:
+        raise ValueError(
+            f"level must broadcast to the shape {shape} of values at one time, got shape "
+            f"{found.shape}"
+        ) from None
 
 
 class _Moment(NamedTuple):
@@ -869,37 +905,17 @@ def _rotated(weights: Weights, correlations: Correlations, modes: Modes | None) 
     found = _subspaces.fewer_outputs(weights[-1], correlations.sigma_yx, modes)
     return _Reduced(
         (*weights[:-1], found.last),
-        replace(correlations, sigma_yx=found.targets, sum_y=None),
+        _second_moments.derived(correlations, sigma_yx=found.targets, sum_y=None),
         found.modes,
         lambda final: (*final[:-1], found.restore(final[-1])),
     )
 
 
-def _integrate(
-    start: Weights, correlations: Correlations, times: Array, tau: float, rtol: float, atol: float
-) -> Weights:
-    """Return each layer of one start at all times."""
-    splits = np.cumsum([w.size for w in start])[:-1]
-
-    def unpack(flat: Array) -> Weights:
-        # solve_ivp returns (n_weights, n_times); the derivative gets (n_weights,).
-        pieces = np.split(flat.T, splits, axis=-1)
-        return tuple(
-            p.reshape(*flat.T.shape[:-1], *w.shape) for p, w in zip(pieces, start, strict=True)
-        )
-
-    def velocity(_: float, flat: Array) -> Array:
-        weights = unpack(flat)
-        slopes = _arithmetic.gradient(weights, correlations)
-        return np.concatenate([-g.ravel() for g in slopes]) / tau
-
-    initial = np.concatenate([w.ravel() for w in start])
-    # solve_ivp needs a span of time, even where only t = 0 is asked for.
-    span = (0.0, times[-1] or tau)
-    solution = solve_ivp(velocity, span, initial, "DOP853", t_eval=times, rtol=rtol, atol=atol)
-    if not solution.success:
-        raise RuntimeError(f"integration stopped before t = {times[-1]}: {solution.message}")
-    return unpack(solution.y)
+def _fitting(modes: Modes | None, weights: Weights) -> Modes | None:
+    """Return modes that have the inputs and outputs of a network, or none."""
+    found = None if modes is None else Modes.of(modes)
+    _checks.modes_fit(weights, found)
+    return found
 
 
 def _attainable(threshold: float, problem: Problem) -> float:

@@ -18,9 +18,13 @@ ROUNDING = 1e-12
 STANDARD_ERRORS = 4
 
 
+# A trace of targets that any inputs here leave room for.
+ROOM = 1e6
+
+
 def turned(eigenvalues, frame, strengths):
     """Return data with given eigenvalues, in the frame's coordinates, and the frame as modes."""
-    return Correlations(np.diag(eigenvalues), (frame * strengths).T, 1.0, 1)
+    return Correlations(np.diag(eigenvalues), (frame * strengths).T, ROOM, 1)
 
 
 def random_data(n_inputs, n_outputs, seed):
@@ -44,7 +48,7 @@ def test_principal_components_as_modes_are_perfectly_consistent():
 @pytest.mark.parametrize("n_inputs", [1, 2, 6])
 def test_white_inputs_are_consistent_with_any_task_and_so_is_chance(n_inputs):
     task = np.random.default_rng(n_inputs).standard_normal((3, n_inputs))
-    found = consistency(Correlations(2 * np.eye(n_inputs), task, 1.0, 1))
+    found = consistency(Correlations(2 * np.eye(n_inputs), task, ROOM, 1))
     measures = [found.off_diagonal, found.leakage, *found.misalignment]
     measures += [found.off_diagonal_by_chance, found.leakage_by_chance]
     assert np.abs(measures).max() < ROUNDING
@@ -83,7 +87,7 @@ def test_units_and_rotations_make_no_difference(seed, n_inputs, n_outputs):
     data = random_data(n_inputs, n_outputs, seed)
     R = haar(n_inputs, n_inputs, rng=np.random.default_rng(seed))
     rotated = 9.0 * R @ data.sigma_xx @ R.T
-    other = Correlations((rotated + rotated.T) / 2, -2.0 * data.sigma_yx @ R.T, 1.0, 1)
+    other = Correlations((rotated + rotated.T) / 2, -2.0 * data.sigma_yx @ R.T, ROOM, 1)
     for name in ("off_diagonal", "leakage", "off_diagonal_by_chance", "leakage_by_chance"):
         values = getattr(consistency(data), name), getattr(consistency(other), name)
         assert values[0] == pytest.approx(values[1], abs=1e-9)
@@ -92,7 +96,7 @@ def test_units_and_rotations_make_no_difference(seed, n_inputs, n_outputs):
 
 def test_modes_without_strength_do_not_count():
     data = random_data(5, 2, 0)
-    doubled = Correlations(data.sigma_xx, np.repeat(data.sigma_yx, 2, axis=0), 1.0, 1)
+    doubled = Correlations(data.sigma_xx, np.repeat(data.sigma_yx, 2, axis=0), ROOM, 1)
     assert consistency(doubled).matrix.shape == (2, 2)
     assert consistency(doubled).leakage == pytest.approx(consistency(data).leakage, rel=1e-9)
 
@@ -132,10 +136,16 @@ def test_one_mode_has_no_off_diagonal_by_chance_either():
     ("sigma_xx", "sigma_yx", "message"),
     [
         (np.eye(2), np.zeros((1, 2)), "got 0 modes"),
-        (np.zeros((2, 2)), np.eye(2), "got 2 modes with squared correlations"),
-        (np.diag([1.0, 0.0]), np.eye(2), "vary along each"),
+        # An output that varies, but for rounding, with an input that does not.
+        (np.diag([1.0, 0.0]), np.diag([1.0, 1e-9]), "vary along each.*got 2 modes"),
     ],
 )
 def test_data_without_modes_or_variance_are_refused(sigma_xx, sigma_yx, message):
     with pytest.raises(ValueError, match=message):
-        consistency(Correlations(sigma_xx, sigma_yx, 1.0, 1))
+        consistency(Correlations(sigma_xx, sigma_yx, ROOM, 1))
+
+
+@pytest.mark.parametrize("other", [None, 2.0, np.eye(2)])
+def test_what_is_no_correlations_is_refused(other):
+    with pytest.raises(TypeError, match=r"^correlations must be a Correlations"):
+        consistency(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import itertools
 import math
 import os
 import pickle
@@ -18,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from dlnlib import datasets
 from dlnlib.correlations import centred, from_data, modes
-from dlnlib.datasets import hierarchical, mnist, read_idx
+from dlnlib.datasets import hierarchical, living_things, mnist, read_idx
 from dlnlib.exact import hierarchical_singular_values
 
 # Rounding in sums of at most a thousand terms, relative to the largest.
@@ -32,11 +33,11 @@ TREES = {"n_levels": st.integers(0, 6), "flip_probability": st.floats(0, 1)}
 # Hierarchical data
 
 
-def leaf_correlation(n_levels, flip_probability):
+def leaf_correlation(n_levels, flip_probability, branching=2):
     """Grow the correlation of the leaves level by level, by the rule that makes the data."""
     correlation = np.ones((1, 1))
-    for _ in range(n_levels):
-        copies = np.kron(correlation, np.ones((2, 2)))
+    for n in [branching] * n_levels if np.ndim(branching) == 0 else branching:
+        copies = np.kron(correlation, np.ones((n, n)))
         correlation = (1 - 2 * flip_probability) ** 2 * copies
         np.fill_diagonal(correlation, 1.0)
     return correlation
@@ -96,6 +97,119 @@ def test_spectrum_is_that_of_the_leaf_correlation(n_levels, flip_probability):
     )
     expected = 7 * np.linalg.eigvalsh(leaf_correlation(n_levels, flip_probability))[::-1]
     np.testing.assert_allclose(s**2, expected, rtol=0, atol=ROUNDING * expected[0])
+
+
+def ultrametric(branching, flip_probability):
+    """Return the correlation of leaves by the copies between each two, up the tree and down."""
+
+    def copies(a, b):
+        shared = np.cumprod([i == j for i, j in zip(a, b, strict=True)]).sum()
+        return 2 * (len(branching) - shared)
+
+    leaves = list(itertools.product(*map(range, branching)))
+    return (1 - 2 * flip_probability) ** np.array([[copies(a, b) for b in leaves] for a in leaves])
+
+
+BRANCHINGS = [(), (1,), (7,), (2, 3), (3, 2), (4, 1, 2), (1, 1, 5), (3, 3, 3), (2, 5, 2, 2)]
+
+
+@pytest.mark.parametrize("branching", BRANCHINGS)
+@pytest.mark.parametrize("flip_probability", [0.0, 1e-9, 0.1, 0.5, 0.83, 1.0])
+def test_spectrum_of_any_tree_is_that_of_its_ultrametric_correlation(branching, flip_probability):
+    found = hierarchical_singular_values(
+        branching=branching, n_features=3, flip_probability=flip_probability
+    )
+    expected = 3 * np.linalg.eigvalsh(ultrametric(branching, flip_probability))[::-1]
+    np.testing.assert_allclose(found**2, expected, rtol=0, atol=10 * ROUNDING * expected[0])
+    assert np.all(np.diff(found) <= 0)
+
+
+def test_spectra_of_trees_are_those_of_2019():
+    # Roots of eigenvalues, with multiplicities 1, 1, 2, 4 and 1, 2, 6, from drawn features
+    # (20,000 of them, to which three digits belong) and from the formula of 2019.
+    binary = hierarchical_singular_values(branching=2, n_levels=3, n_features=1)
+    expected = np.repeat([1.873, 1.188, 0.906, 0.6], [1, 1, 2, 4])
+    np.testing.assert_allclose(binary, expected, atol=5e-4)
+    ternary = hierarchical_singular_values(
+        branching=3, n_levels=2, n_features=1, flip_probability=0.15
+    )
+    np.testing.assert_allclose(ternary, np.repeat([1.849, 1.122, 0.714], [1, 2, 6]), atol=5e-4)
+
+
+@pytest.mark.parametrize("branching", [(3, 2), (1, 4), (2, 1, 3)])
+def test_leaves_of_any_tree_correlate_as_it_says(branching):
+    n_features = 200_000
+    x, y = hierarchical(branching=branching, n_features=n_features, flip_probability=0.2, rng=6)
+    expected = ultrametric(branching, 0.2)
+    np.testing.assert_array_equal(x, np.eye(len(expected)))
+    standard_error = np.sqrt((1 - expected**2) / n_features)
+    apart = ~np.eye(len(expected), dtype=bool)
+    scores = (y @ y.T / n_features - expected)[apart] / standard_error[apart]
+    assert np.abs(scores).max() < N_SIGMA
+
+
+def test_a_binary_tree_is_drawn_as_ever():
+    _, y = hierarchical(n_levels=3, n_features=4, rng=0)
+    # What this seed drew when all trees were binary.
+    leaves = ["-+++", "-+++", "--+-", "--+-", "++--", "+++-", "++++", "+++-"]
+    np.testing.assert_array_equal(y, [[1 if c == "+" else -1 for c in leaf] for leaf in leaves])
+    for same in ({"branching": 2}, {"branching": [2, 2, 2]}, {"branching": np.array([2, 2, 2])}):
+        np.testing.assert_array_equal(hierarchical(n_levels=3, n_features=4, rng=0, **same)[1], y)
+    by_levels = hierarchical(branching=(2, 2, 2), n_features=4, rng=0)[1]
+    np.testing.assert_array_equal(by_levels, y)
+    assert len(hierarchical(n_features=1, rng=0)[0]) == 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"branching": 0}, "branching must be an integer of at least 1, got 0"),
+        ({"branching": [2, 0]}, "branching must be an integer of at least 1, got 0"),
+        ({"branching": [2, 2.5]}, "branching must be an integer of at least 1, got 2.5"),
+        ({"branching": "23"}, "branching must be a sequence of integers, got '23'"),
+        ({"branching": None}, "branching must be an integer of at least 1, got None"),
+        ({"branching": [[2], [2, 3]]}, r"branching must be an integer .* got \[2\]"),
+        ({"branching": [2, 3], "n_levels": 3}, "branching must be of the 3 levels of n_levels"),
+        ({"branching": [1] * 1001}, "branching must have at most 1000 levels, got 1001"),
+        ({"branching": 1, "n_levels": 10**9}, "n_levels must be at most 1000"),
+        ({"n_levels": 40}, "n_levels and branching must give at most .* got 1099511627776"),
+        ({"branching": 2**40, "n_levels": 1000}, "must give at most .* got more than 2"),
+    ],
+)
+def test_trees_that_no_memory_holds_or_no_levels_have_are_refused(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        hierarchical(**arguments, rng=0)
+    with pytest.raises((TypeError, ValueError), match=message):
+        hierarchical_singular_values(**arguments)
+
+
+def test_items_and_features_have_a_limit():
+    with pytest.raises(ValueError, match="n_levels and branching must give at most 8192 items"):
+        hierarchical(n_levels=16, n_features=10, rng=0)
+    with pytest.raises(ValueError, match="n_features must be at most 67108864 for 4 items"):
+        hierarchical(n_levels=2, n_features=10**8, rng=0)
+    assert len(hierarchical_singular_values(n_levels=16)) == 2**16
+    with pytest.raises(TypeError, match=r"rng must be a seed.*got None"):
+        hierarchical(rng=None)
+
+
+def test_living_things_split_as_kinds_do():
+    toy = living_things()
+    assert toy.x.shape == (4, 4) and toy.y.shape == (len(toy.items), len(toy.properties)) == (4, 7)
+    expected = [[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1], *np.eye(4).tolist()]
+    np.testing.assert_array_equal(toy.y.T, expected)
+    said = {"salmon": "can grow can move can swim", "rose": "can grow has roots has petals"}
+    for item, has in said.items():
+        row = toy.y[toy.items.index(item)]
+        assert " ".join(np.array(toy.properties)[row == 1]) == has
+    U, s, Vt = modes(from_data(toy.x, toy.y))
+    np.testing.assert_allclose(s**2, [7, 3, 1, 1], rtol=ROUNDING)
+    animals = np.array([item in {"canary", "salmon"} for item in toy.items])
+    np.testing.assert_allclose(Vt[1], np.where(animals, 0.5, -0.5), atol=ROUNDING)
+    # Of the properties, those of a kind alone tell animals from plants.
+    assert U[toy.properties.index("can grow"), 1] == pytest.approx(0, abs=ROUNDING)
+    toy.y[:] = 0
+    assert living_things().y.sum() == 12
 
 
 @given(**TREES)

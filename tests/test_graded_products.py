@@ -190,6 +190,32 @@ def test_scales_may_ascend_beyond_double_precision():
     np.testing.assert_allclose(log_singular_values(product), expected, atol=SENSITIVITY)
 
 
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e300, 1.7e308])
+def test_factors_of_any_size_stay_in_range(size):
+    factors = [size * w for w in orthogonal_factors(5, 30, rng=1)]
+    log_s = log_singular_values(graded_product(factors))
+    # Subnormal numbers have few digits.
+    digits = 1e-2 if size < 1e-310 else ROUNDING
+    np.testing.assert_allclose(log_s, 30 * np.log(size), rtol=digits)
+
+
+def test_large_and_small_factors_meet():
+    factors = [size * w for w in orthogonal_factors(5, 6, rng=1) for size in (1e-300, 1e300)]
+    np.testing.assert_allclose(log_singular_values(graded_product(factors)), 0, atol=1e-11)
+
+
+def test_directions_that_zeros_take_away_stay_away():
+    turns = list(orthogonal_factors(6, 4, rng=1))
+    cuts = [np.diag([1, 1, 1, 1, 1, 0]), np.diag([0, 1, 1, 1, 0, 1]), np.diag([1, 1, 1, 0, 1, 0])]
+    factors = [a for pair in zip(turns, [*cuts, np.eye(6)], strict=True) for a in pair]
+    log_s = log_singular_values(graded_product(factors))
+    exact = np.linalg.svd(multiplied_out(factors), compute_uv=False)
+    rank = int(np.sum(exact > 1e-12))
+    assert rank == 4
+    np.testing.assert_allclose(np.exp(log_s[:rank]), exact[:rank], rtol=1e-12)
+    np.testing.assert_array_equal(log_s[rank:], -np.inf)
+
+
 def test_a_singular_product_has_a_singular_value_of_zero():
     product = graded_product([np.diag([2.0, 0.0]), np.diag([3.0, 1.0])])
     np.testing.assert_allclose(log_singular_values(product), [np.log(6), -np.inf])
@@ -304,9 +330,34 @@ def test_sizes_must_be_positive_integers(size):
         ([np.ones(4)], r"square matrices, got shape \(4,\)"),
         ([np.ones((0, 0))], "square matrices"),
         ([np.eye(2), np.eye(3)], r"one shape, got \(2, 2\) and then \(3, 3\)"),
-        ([np.array([[1.0, np.nan], [0.0, 1.0]])], "finite"),
+        ([np.array([[1.0, np.nan], [0.0, 1.0]])], "factors must be finite"),
     ],
 )
 def test_factors_must_chain(factors, message):
     with pytest.raises(ValueError, match=message):
         graded_product(factors)
+
+
+@pytest.mark.parametrize("factors", [3, None, "A", {}, [np.eye(2) * 1j], [[["1"]]]])
+def test_factors_must_be_a_sequence_of_real_matrices(factors):
+    with pytest.raises((TypeError, ValueError), match="factors must"):
+        graded_product(factors)
+
+
+@pytest.mark.parametrize("spectrum_of", [log_singular_values, log_eigenvalues])
+@pytest.mark.parametrize(
+    "product",
+    [
+        *(np.eye(2), 3, None, (np.eye(2), [0.0, 0.0])),
+        *((np.eye(2), [0.0], np.eye(2)), (np.eye(2), [0.0, np.nan], np.eye(2))),
+        (np.ones((2, 3)), [0.0, 0.0], np.eye(2)),
+    ],
+)
+def test_spectra_are_of_graded_products(spectrum_of, product):
+    with pytest.raises((TypeError, ValueError), match="product"):
+        spectrum_of(product)
+
+
+def test_there_is_no_default_seed():
+    with pytest.raises(TypeError, match="rng must be a seed"):
+        gaussian_product(3, 2, rng=None)

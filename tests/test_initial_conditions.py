@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dlnlib.correlations import Correlations, diagonal, modes
+from dlnlib.correlations import Correlations, diagonal, from_data, modes
 from dlnlib.initial_conditions import (
+    balanced,
     decoupled,
     glorot_uniform,
     orthogonal,
     scaled_gaussian,
     small_random,
 )
-from dlnlib.networks import mode_strengths, product
+from dlnlib.networks import gradient, imbalance, mode_strengths, product
 from dlnlib.random_matrices import haar
 from dlnlib.training import gradient_flow
 
@@ -226,8 +227,11 @@ def test_decoupled_refuses(sizes, u0, message):
     [
         ((5,), {}, r"two or more positive integers, got \(5,\)"),
         ((5, -1), {}, r"two or more positive integers, got \(5, -1\)"),
-        ((5, 4), {"scale": -1.0}, "scale must be a finite number of at least 0, got -1.0"),
-        ((5, 4), {"scale": np.inf}, "scale must be a finite number of at least 0, got inf"),
+        ((5, 4), {"scale": -1.0}, "scale must not be negative, got -1.0"),
+        ((5, 4), {"scale": np.inf}, "scale must be finite, got inf"),
+        ((5, 4), {"scale": [0.1, 0.1]}, r"one for each of 1 layers of weights, got shape \(2,\)"),
+        ((5, 4, 3), {"scale": [[0.1, 0.1]]}, r"scale must be one number .* got shape \(1, 2\)"),
+        ((5, 4, 3), {"scale": [0.1, -0.1]}, "scale must not be negative, got -0.1"),
         ((5, 4), {"n_starts": 0}, "n_starts must be an integer of at least 1, got 0"),
     ],
 )
@@ -250,7 +254,141 @@ def test_scaled_starts_refuse_sizes_that_are_none(start, sizes):
         start(sizes, rng=0)
 
 
+@pytest.mark.parametrize("start", [scaled_gaussian, glorot_uniform, orthogonal])
+def test_sizes_are_a_sequence(start):
+    with pytest.raises(TypeError, match="layer_sizes must be a sequence of integers, got 5"):
+        start(5, rng=0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rng: small_random((4, 3), scale=0.1, rng=rng),
+        lambda rng: decoupled(modes(data()), (5, 4), u0=0.1, rng=rng),
+        lambda rng: balanced(np.eye(2), (2, 2), rng=rng),
+        lambda rng: scaled_gaussian((4, 3), rng=rng),
+        lambda rng: glorot_uniform((4, 3), rng=rng),
+        lambda rng: orthogonal((4, 3), rng=rng),
+    ],
+)
+def test_there_is_no_default_randomness(make):
+    for bad in (None, True, -1, "seed"):
+        with pytest.raises((TypeError, ValueError), match=r"^rng must be a seed"):
+            make(bad)
+
+
+# Balanced layers of any product
+
+
+@pytest.mark.parametrize("sizes", [(5, 4), (5, 4, 4), (5, 9, 4), (5, 6, 7, 6, 4), (4, 4, 4, 5)])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_balanced_layers_have_the_product_that_was_asked_for(sizes, scale):
+    M = scale * np.random.default_rng(11).standard_normal((sizes[-1], sizes[0]))
+    start = balanced(M, sizes, rng=3)
+    assert [w.shape for w in start] == [(n_out, n_in) for n_in, n_out in pairwise(sizes)]
+    np.testing.assert_allclose(product(start), M, atol=ROUNDING * np.abs(M).max())
+    strength = np.linalg.norm(M, 2) ** (2 / (len(sizes) - 1))
+    for difference in imbalance(start):
+        np.testing.assert_allclose(difference, 0, atol=ROUNDING * strength)
+
+
+def test_a_narrow_layer_passes_a_matrix_of_its_rank():
+    rng = np.random.default_rng(12)
+    M = rng.standard_normal((6, 2)) @ rng.standard_normal((2, 7))
+    start = balanced(M, (7, 4, 2, 5, 6), rng=4)
+    np.testing.assert_allclose(product(start), M, atol=ROUNDING * np.abs(M).max())
+    with pytest.raises(ValueError, match="matrix must have a rank of at most 1, the units of"):
+        balanced(M, (7, 1, 6), rng=4)
+    assert not any(w.any() for w in balanced(np.zeros((6, 7)), (7, 1, 6), rng=4))
+
+
+def test_weak_directions_of_a_matrix_are_kept():
+    start = balanced(np.diag([1.0, 1e-100]), (2, 3, 2), rng=5)
+    alone = [w @ v for w, v in zip(start[:1], [np.array([0.0, 1.0])], strict=True)]
+    assert np.linalg.norm(alone) == pytest.approx(1e-50, rel=1e-9)
+
+
+def test_hidden_bases_of_balanced_layers_are_drawn_evenly():
+    # The direction that the first hidden unit reads from is uniform in sign and size.
+    rng = np.random.default_rng(13)
+    entries = [balanced(np.eye(1), (1, 3, 1), rng=rng)[0][0, 0] for _ in range(2000)]
+    assert stats.kstest(entries, stats.uniform(-1, 2).cdf).pvalue > 1e-4
+
+
+def test_flow_from_a_balanced_start_follows_the_equation_of_its_product():
+    # Arora, Cohen and Hazan (2018), for three layers of weights and a product of full rank.
+    rng = np.random.default_rng(14)
+    M, sizes = rng.standard_normal((3, 3)), (3, 5, 4, 3)
+    x = rng.standard_normal((20, 3))
+    task = from_data(x, x @ rng.standard_normal((3, 3)) + 0.1 * rng.standard_normal((20, 3)))
+    start = balanced(M, sizes, rng=6)
+    slopes = gradient(start, task)
+    h = 1e-6
+    ends = [product([w - d * g for w, g in zip(start, slopes, strict=True)]) for d in (h, -h)]
+    rate = (ends[0] - ends[1]) / (2 * h)
+    loss_slope = M @ task.sigma_xx - task.sigma_yx
+    U, s, Vt = np.linalg.svd(M)
+    left, right = ([f.T * s ** (2 * k / 3) @ f for k in range(3)] for f in (U.T, Vt))
+    expected = -sum(left[2 - j] @ loss_slope @ right[j] for j in range(3))
+    np.testing.assert_allclose(rate, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "sizes", "message"),
+    [
+        (np.eye(2, 3), (2, 4, 3), r"matrix must have shape \(3, 2\), outputs by inputs"),
+        (np.ones(3), (3, 3), r"matrix must have shape \(3, 3\).* got shape \(3,\)"),
+        ([[np.nan]], (1, 1), "matrix must be finite, got nan"),
+        (1j * np.eye(2), (2, 2), "matrix must be real numbers"),
+        (np.eye(2), (2,), "layer_sizes must be two or more positive integers"),
+    ],
+)
+def test_balanced_starts_refuse(matrix, sizes, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        balanced(matrix, sizes, rng=0)
+
+
+def test_factors_that_no_weights_can_have_are_refused():
+    for name, call in (
+        ("scale", lambda: small_random((9, 9), scale=1e308, rng=0)),
+        ("gain", lambda: scaled_gaussian((2, 9, 9), gain=1.7e308, rng=0)),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must leave all weights finite"):
+            call()
+    # No entry of orthogonal weights is beyond their gain.
+    (w,) = orthogonal((9, 9), gain=1.7e308, rng=0)
+    assert np.isfinite(w).all()
+
+
 # Layers that differ, and many starts
+
+
+def test_each_layer_may_have_its_own_scale():
+    sizes = (4, 3, 2)
+    one = small_random(sizes, scale=1.0, rng=7, n_starts=3)
+    each = small_random(sizes, scale=[0.5, 4.0], rng=7, n_starts=3)
+    for w, full, scale in zip(each, one, (0.5, 4.0), strict=True):
+        np.testing.assert_array_equal(w, scale * full)
+    same = small_random(sizes, scale=[0.3, 0.3], rng=7)
+    for a, b in zip(same, small_random(sizes, scale=0.3, rng=7), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("no", "modes", "here"), "^modes must be real numbers"),
+        (None, "^modes must be a sequence of three arrays"),
+        ((np.eye(2), [1.0, np.nan], np.eye(2)), "^modes must be finite, got nan"),
+    ],
+)
+def test_decoupled_takes_any_decomposition_and_nothing_else(change, message):
+    sigma = np.random.default_rng(15).standard_normal((2, 3))
+    U, s, Vt = np.linalg.svd(sigma)
+    start = decoupled((U, s, Vt), (3, 4, 2), u0=0.25, rng=0)
+    np.testing.assert_allclose(product(start), 0.25 * U @ Vt[:2], atol=ROUNDING)
+    with pytest.raises((TypeError, ValueError), match=message):
+        decoupled(change, (2, 2), u0=0.25, rng=0)
 
 
 def test_unequal_layers_have_the_strengths_that_they_were_given():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import mpmath as mp
 import numpy as np
 import pytest
-from oracles import ROUNDING, call
+from oracles import EPS, ROUNDING, call
 from scipy.integrate import solve_ivp
 
 from dlnlib import exact
+
+# A formula of a few operations on arguments that are exact.
+FORMULA = 1e-14
 
 
 def heavy_ball(a, s, rate, momentum, n_weights, n_steps):
@@ -41,7 +44,59 @@ def test_growth_with_little_and_with_much_momentum_is_stable_in_rounding():
             root = (total + mp.sqrt(total**2 - 4 * mp.mpf(beta))) / 2
             expected = 2 * mp.log(root)
             found = exact.momentum_growth_rate(s, learning_rate=rate, momentum=beta)
-            assert abs(found / expected - 1) < 1e-9
+            assert abs(found / expected - 1) < FORMULA
+
+
+def exact_relaxation(step, beta):
+    """Return decay rate and frequency of the slower root at the digits in force."""
+    half = (1 + beta - step) / 2
+    square = half**2 - beta
+    if square < 0:
+        return -mp.log(beta) / 2, mp.atan2(mp.sqrt(-square), half)
+    slower = half + mp.sqrt(square) * (1 if half >= 0 else -1)
+    return -mp.log(abs(slower)), 0 if half >= 0 else mp.pi
+
+
+@pytest.mark.parametrize("beta", [0.0, 1e-200, 1e-9, 0.3, 0.9, 1 - 1e-9, 1 - 2**-53, 1.0])
+@pytest.mark.parametrize(
+    "rate",
+    [1e-300, 1e-200, 1e-40, 1e-19, 1e-16, 1e-9, 1e-3, 0.02, 0.4, 1.3, 1.99, 2.7, 1e3, 1e20, 1e300],
+)
+def test_relaxation_keeps_its_digits_at_all_rates(rate, beta):
+    """Of two layers, where the learning rate itself is the step; to rounding of the root."""
+    decay, frequency = exact.momentum_relaxation(1.0, learning_rate=rate, momentum=beta, n_layers=2)
+    with mp.workdps(700):
+        expected = exact_relaxation(mp.mpf(rate), mp.mpf(beta))
+        assert abs(decay - expected[0]) <= FORMULA * abs(expected[0])
+        assert abs(frequency - expected[1]) <= FORMULA * abs(expected[1])
+
+
+@pytest.mark.parametrize("n_layers", [3, 4, 10])
+@pytest.mark.parametrize("s, rate", [(1e-150, 1e12), (1e100, 1e-300), (1e120, 1e150), (7.0, 1e-16)])
+def test_relaxation_of_deep_modes_stays_in_range(n_layers, s, rate):
+    L = n_layers - 1
+    decay, frequency = exact.momentum_relaxation(
+        s, learning_rate=rate, momentum=0.9, n_layers=n_layers
+    )
+    with mp.workdps(700):
+        step = mp.mpf(rate) * L * mp.mpf(s) ** (2 - mp.mpf(2) / L)
+        expected = exact_relaxation(step, mp.mpf(0.9))
+    assert abs(decay - expected[0]) <= ROUNDING * abs(expected[0])
+    assert abs(frequency - expected[1]) <= ROUNDING * abs(expected[1])
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize(
+    "s, rate",
+    [(1e200, 1.0), (1e155, 1.0), (1e300, 1e300), (1e-300, 1.0), (1e-200, 1e-80), (1e9, 1e-300)],
+)
+def test_growth_keeps_its_digits_at_all_rates(s, rate, beta):
+    with mp.workdps(700):
+        step, momentum = mp.mpf(s) * mp.mpf(rate), mp.mpf(beta)
+        total = 1 + momentum + step
+        expected = 2 * mp.log((total + mp.sqrt(total**2 - 4 * momentum)) / 2)
+    found = exact.momentum_growth_rate(s, learning_rate=rate, momentum=beta)
+    assert abs(found - expected) <= FORMULA * expected
 
 
 @pytest.mark.parametrize("n_layers", [2, 3, 4, 9])
@@ -85,14 +140,37 @@ def test_without_friction_a_mode_swings_as_newton_says(u0):
     assert found[0] == pytest.approx(u0, rel=ROUNDING)
 
 
-@pytest.mark.parametrize("u0", [1e-30, 1e-12, 1e-4, 0.3])
-def test_the_frictionless_mode_is_accurate_at_every_size_of_start(u0):
-    t = np.linspace(0, 1.2 * np.log(16 / u0), 40)
-    with mp.workdps(50):
-        m = 1 - mp.mpf(u0) / (2 - mp.mpf(u0))
-        exactly = [u0 / mp.ellipfun("dn", mp.sqrt((2 - mp.mpf(u0)) / 2) * x, m=m) ** 2 for x in t]
-    found = exact.frictionless_mode_strength(t, s=1.0, u0=u0, tau=1.0)
-    np.testing.assert_allclose(found, np.array(exactly, dtype=float), rtol=1e-8)
+def delta_amplitude(x, root):
+    """Return Jacobi's dn(x) for k' = root by the arithmetic-geometric mean, at 350 digits."""
+    means, differences = [(mp.mpf(1), root)], [mp.sqrt(1 - root**2)]
+    while abs(differences[-1]) > mp.mpf(10) ** -340:
+        a, b = means[-1]
+        means.append(((a + b) / 2, mp.sqrt(a * b)))
+        differences.append((a - b) / 2)
+    n = len(means) - 1
+    phi = before = 2**n * means[n][0] * x
+    for i in range(n, 0, -1):
+        before, phi = phi, (mp.asin(differences[i] / means[i][0] * mp.sin(phi)) + phi) / 2
+    return mp.cos(phi) / mp.cos(before - phi)
+
+
+@pytest.mark.parametrize(
+    "u0", [1e-300, 1e-100, 1e-30, 1e-20, 1e-16, 1e-12, 1e-4, 0.019, 0.02, 0.3, 0.99, 1 - 1e-12]
+)
+@pytest.mark.parametrize("s, tau", [(1.0, 1.0), (3.7, 7.0)])
+def test_the_frictionless_mode_is_accurate_at_every_size_of_start(u0, s, tau):
+    """To 1e-13, and to what rounding of the time moves a mode that grows as exp(2 phase)."""
+    shares = [0, 1e-9, 1e-3, 0.1, 0.4, 0.499, 0.501, 0.7, 0.9, 0.99, 1, 1.2, 1.9, 2, 2.7]
+    with mp.workdps(350):
+        u0 = float(u0 * s)
+        top = 2 * mp.mpf(s) - mp.mpf(u0)
+        root, rate = mp.sqrt(mp.mpf(u0) / top), mp.sqrt(top / 2 / mp.mpf(tau))
+        quarter = mp.pi / 2 / mp.agm(1, root)
+        for share in shares:
+            t = float(share * quarter / rate)
+            expected = mp.mpf(u0) / delta_amplitude(rate * t, root) ** 2
+            found = exact.frictionless_mode_strength(t, s=s, u0=u0, tau=tau)
+            assert abs(found / expected - 1) <= 1e-13 + 2 * EPS * float(rate * t), share
 
 
 def test_without_friction_a_mode_at_rest_stays_there():

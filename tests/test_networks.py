@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.linalg import lapack, solve_triangular
 
 from dlnlib.correlations import from_data, modes
+from dlnlib.datasets import mnist
 from dlnlib.networks import error, gradient, imbalance, least_error, mode_strengths, product
 from dlnlib.tanh_networks import (
     correlation as tanh_correlation,
@@ -112,6 +114,64 @@ def test_least_error_is_that_of_least_squares(n_inputs):
     misses = y - x @ np.linalg.lstsq(x, y)[0]
     expected = 0.5 * np.sum(misses**2)
     assert least_error(from_data(x, y)) == pytest.approx(expected, abs=1e-10)
+
+
+def explained_by_cholesky(sigma_xx, sigma_yx):
+    """Return what inputs explain, and their rank, by elimination with pivots, no eigenvalues."""
+    size = np.sqrt(np.diagonal(sigma_xx))
+    seen = size > 0
+    A = sigma_xx[np.ix_(seen, seen)] / np.outer(size[seen], size[seen])
+    B = sigma_yx[:, seen] / size[seen]
+    factor, pivots, rank, _ = lapack.dpstrf(A, tol=1e-10, lower=1)
+    first = pivots[:rank] - 1
+    white = solve_triangular(np.tril(factor[:rank, :rank]), B[:, first].T, lower=True)
+    return np.sum(white**2), rank
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return mnist()
+
+
+def test_least_error_of_the_digits_misses_no_direction(digits):
+    # The integer matrix of pixels has rank 711; a cut on its own eigenvalues found 710.
+    explained, rank = explained_by_cholesky(digits.sigma_xx, digits.sigma_yx)
+    assert rank == 711
+    found = least_error(digits)
+    assert found == pytest.approx((digits.trace_yy - explained) / 2, rel=1e-10)
+    assert found == pytest.approx(9855.5224, abs=5e-5)
+
+
+def test_thresholds_down_to_the_least_error_are_accepted(digits):
+    start = [np.zeros((10, 784))]
+    options = {"learning_rate": 1e-6, "n_steps": 1}
+    run = gradient_descent(start, digits, threshold=9855.6, **options)
+    assert run.status == "completed"
+    with pytest.raises(ValueError, match=r"threshold must not be below 9855\.52"):
+        gradient_descent(start, digits, threshold=9855.5, **options)
+
+
+@pytest.mark.parametrize("n_examples", [12, 60])
+def test_units_of_inputs_make_no_difference_to_the_least_error(n_examples):
+    rng = np.random.default_rng(16)
+    x, y = rng.standard_normal((n_examples, 20)) + 0.5, rng.standard_normal((n_examples, 3))
+    x[:, 5] = x[:, 4] + 1e-3 * x[:, 6]
+    expected = 0.5 * np.sum((y - x @ np.linalg.lstsq(x, y)[0]) ** 2)
+    for units in (1.0, 10.0 ** rng.uniform(-6, 6, 20), 1e6 ** rng.choice([-1.0, 1.0], 20)):
+        found = least_error(from_data(units * x, y))
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_a_weak_direction_that_explains_much_is_not_cut():
+    # Two inputs that differ by 1e-5 of themselves, and a target that is their difference.
+    rng = np.random.default_rng(17)
+    base, difference = rng.standard_normal((2, 50))
+    x = np.stack([base, base + 1e-5 * difference], axis=1)
+    target = difference[:, None] + 0.1 * rng.standard_normal((50, 1))
+    best = np.stack([base, difference], axis=1)
+    expected = 0.5 * np.sum((target - best @ np.linalg.lstsq(best, target)[0]) ** 2)
+    # Moments keep 16 - 10 digits of it.
+    assert least_error(from_data(x, target)) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("rank", [0, 1, 2, 3, 9])
@@ -273,6 +333,41 @@ def test_refuses_what_is_not_a_network(weights, message):
     ):
         with pytest.raises(ValueError, match=message):
             call(weights)
+
+
+@pytest.mark.parametrize("other", [None, 1.0, DATA.sigma_yx])
+def test_refuses_what_is_no_data(other):
+    for call in (lambda c: error(GOOD, c), lambda c: gradient(GOOD, c), least_error):
+        with pytest.raises(TypeError, match=r"^correlations must be a Correlations"):
+            call(other)
+    with pytest.raises((TypeError, ValueError), match=r"^modes must be"):
+        mode_strengths(GOOD, other)
+
+
+def test_refuses_weights_of_which_something_overflows():
+    x, y = examples(3, 3)
+    data, huge = from_data(x, y), [1e200 * np.eye(3), 1e200 * np.eye(3)]
+    large = [np.eye(3), 1e308 * np.eye(3)]
+    for call in (
+        lambda: product(huge),
+        lambda: error(huge, data),
+        lambda: gradient(huge, data),
+        lambda: imbalance(huge),
+        lambda: mode_strengths(huge, modes(data)),
+        lambda: tanh_correlation(large, 10 * x),
+        lambda: tanh_error(large, x, y),
+        lambda: tanh_gradient(large, 10 * x, y),
+    ):
+        with pytest.raises(ValueError, match="weights must be so small that nothing leaves"):
+            call()
+
+
+def test_any_decomposition_has_mode_strengths():
+    m = modes(DATA)
+    found = mode_strengths(GOOD, (m.U.tolist(), m.s.tolist(), m.Vt.tolist()))
+    np.testing.assert_array_equal(found, mode_strengths(GOOD, m))
+    with pytest.raises(ValueError, match=r"^modes must be finite"):
+        mode_strengths(GOOD, (m.U, np.nan * m.s, m.Vt))
 
 
 def test_refuses_a_network_that_does_not_fit_the_data():

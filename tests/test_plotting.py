@@ -71,8 +71,11 @@ def test_mode_image_is_square_with_zero_in_the_middle(ax):
 
 
 def test_mode_image_refuses_what_is_not_a_square(ax):
-    with pytest.raises(ValueError, match="cannot reshape"):
-        plotting.mode_image(ax, np.ones(8))
+    for vector in (np.ones(8), np.ones((4, 4)), [], 1.0):
+        with pytest.raises(ValueError, match="vector must have a square number of pixels"):
+            plotting.mode_image(ax, vector)
+    with pytest.raises(ValueError, match="vector must be finite"):
+        plotting.mode_image(ax, [1.0, 2.0, 3.0, np.nan])
 
 
 def test_network_diagram_has_every_unit_and_connection(ax):
@@ -82,6 +85,17 @@ def test_network_diagram_has_every_unit_and_connection(ax):
     assert units == 3 + 4 + 2
     assert len(connections) == 3 * 4 + 4 * 2
     assert sorted(text.get_text() for text in ax.texts) == ["A", "B", "h", "x", "y"]
+
+
+def test_network_diagram_refuses_too_few_names(ax):
+    for change, message in (
+        ({"weights": []}, r"weights must be 1 names .*, got \[\]"),
+        ({"layers": ["x"]}, r"layers must be 2 names .*, got \['x'\]"),
+        ({"layer_sizes": [3]}, "layer_sizes must be two or more positive integers"),
+    ):
+        named = {"layer_sizes": (3, 2), "weights": ["W"], "layers": ["x", "y"]} | change
+        with pytest.raises(ValueError, match=message):
+            plotting.network_diagram(ax, **named)
 
 
 def test_style_is_opaque_white(ax):

@@ -25,7 +25,8 @@ ORTHOGONAL = {"u0": 0.01, "explained": 0.99, "rng": 0}
 def data(spectrum=SPECTRUM, n_outputs=2):
     Q = haar(len(spectrum), len(spectrum), rng=np.random.default_rng(7))
     sigma = Q * spectrum @ Q.T
-    return Correlations((sigma + sigma.T) / 2, np.ones((n_outputs, len(spectrum))), 99.0, 9), Q
+    sigma = (sigma + sigma.T) / 2
+    return Correlations(sigma, np.ones((n_outputs, len(spectrum))) @ sigma, 99.0, 9), Q
 
 
 def autoencoder(sigma):
@@ -132,7 +133,7 @@ def test_directions_without_variance_are_left_alone_on_a_singular_correlation():
 
 def test_only_the_inputs_count():
     correlations, _ = data()
-    other = Correlations(correlations.sigma_xx, -3 * correlations.sigma_yx, 1.0, 1)
+    other = Correlations(correlations.sigma_xx, -3 * correlations.sigma_yx, 1e3, 1)
     both = [greedy_pretraining(c, (6, 6, 2), **SETTINGS) for c in (correlations, other)]
     np.testing.assert_array_equal(both[0].weights[0], both[1].weights[0])
 
@@ -247,9 +248,9 @@ def test_bad_settings_are_refused(sizes, changed, message):
     [
         ((6, 2), {}, "layer_sizes must have a hidden layer"),
         ((6, 5, 2), {"explained": 0.5}, "layer_sizes must not narrow before the outputs"),
-        ((6, 6, 2), {"u0": 0.0}, "u0 must be a finite number above 0, got 0.0"),
-        ((6, 6, 2), {"u0": 1.0}, "u0 must be below 1, got 1.0"),
-        ((6, 6, 2), {"relative_rate": 1.0}, "relative_rate must be below 1, got 1.0"),
+        ((6, 6, 2), {"u0": 0.0}, "u0 must be .* above 0 and below 1, got 0.0"),
+        ((6, 6, 2), {"u0": 1.0}, "u0 must be .* above 0 and below 1, got 1.0"),
+        ((6, 6, 2), {"relative_rate": 1.0}, "relative_rate must be .* below 1, got 1.0"),
         (
             (6, 6, 2),
             {"explained": 0.0},
@@ -263,7 +264,20 @@ def test_bad_settings_of_orthogonal_pretraining_are_refused(sizes, changed, mess
         orthogonal_pretraining(data()[0], sizes, **ORTHOGONAL | changed)
 
 
-@pytest.mark.parametrize("spectrum", [np.zeros(3), np.array([1.0, 0.5, -0.1])])
-def test_correlations_of_no_data_are_refused(spectrum):
-    with pytest.raises(ValueError, match="sigma_xx must be positive semidefinite and not zero"):
-        greedy_pretraining(data(spectrum)[0], (3, 3, 2), **SETTINGS)
+@pytest.mark.parametrize(
+    ("pretraining", "settings"),
+    [(greedy_pretraining, SETTINGS), (orthogonal_pretraining, ORTHOGONAL)],
+)
+def test_data_with_nothing_to_reconstruct_are_refused(pretraining, settings):
+    with pytest.raises(ValueError, match=r"correlations\.sigma_xx must not be zero"):
+        pretraining(data(np.zeros(3))[0], (3, 3, 2), **settings)
+    for change, message in (
+        ({"correlations": None}, "correlations must be a Correlations"),
+        ({"rng": None}, "rng must be a seed"),
+        ({"explained": [0.5, 0.9]}, r"explained must be one number, got shape \(2,\)"),
+        ({"relative_rate": "0.5"}, "relative_rate must be real numbers, got '0.5'"),
+        ({"max_steps": None}, "max_steps must be an integer of at least 1, got None"),
+    ):
+        arguments = {"correlations": data()[0], "layer_sizes": (6, 6, 2), **settings} | change
+        with pytest.raises((TypeError, ValueError), match=message):
+            pretraining(**arguments)

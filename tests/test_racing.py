@@ -244,6 +244,22 @@ def test_a_race_refuses_what_makes_no_sense(change, message):
         race(start, c, **arguments)
 
 
+def test_what_is_no_problem_does_not_race():
+    start, c = easy()
+    for problem in (None, start, tuple(linear(start, c))):
+        with pytest.raises(TypeError, match=r"problem must be a Problem, as training\.linear"):
+            racing.fastest(problem, learning_rates=[1e-3], threshold=1.0, max_steps=10)
+    with pytest.raises(TypeError, match="correlations must be a Correlations"):
+        race(start, None, learning_rates=[1e-3], threshold=1.0, max_steps=10)
+
+
+def test_whole_floats_count():
+    start, c = easy()
+    grid = dict(learning_rates=[1e-2, 1e-3, 1e-4], threshold=0.05 * c.trace_yy)
+    floats = race(start, c, max_steps=1e3, at_once=np.float64(2), patience=2.0, **grid)
+    assert floats[:2] == race(start, c, max_steps=1000, at_once=2, patience=2, **grid)[:2]
+
+
 def test_a_race_names_the_least_error_that_there_is():
     start, c = easy()
     noisy = replace(c, trace_yy=c.trace_yy + 2)  # targets that no input knows of: a floor of 1

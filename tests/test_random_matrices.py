@@ -88,6 +88,13 @@ def test_haar_refuses_more_columns_than_rows():
         haar(0, 0, rng=0)
 
 
+@pytest.mark.parametrize("rng", [None, True, -1, 0.5, "seed"])
+def test_there_is_no_default_randomness(rng):
+    for draw in (gaussian_factors, orthogonal_factors, haar):
+        with pytest.raises((TypeError, ValueError), match=r"^rng must be a seed"):
+            draw(3, 2, rng=rng)
+
+
 @pytest.mark.parametrize("gain", [0.0, -1.0, np.nan, np.inf])
 def test_gain_must_be_positive(gain):
     with pytest.raises(ValueError, match="gain must be a finite number above 0"):

@@ -243,5 +243,15 @@ def test_shapes_must_match():
     start = decoupled(modes(c), (6, 9, 3), u0=0.1, rng=0)
     with pytest.raises(ValueError, match="inputs of correlations"):
         reduce_width(decoupled(modes(data(n_inputs=5)), (5, 9, 3), u0=0.1, rng=0), c)
-    with pytest.raises(ValueError, match="shapes of reduction"):
-        restore_width(start, start, reduce_width(start, c))
+    reduction = reduce_width(start, c)
+    for weights, full, message in (
+        (start, start, r"weights must have the shapes of reduction \[\(3, 6\), \(3, 3\)\], got"),
+        (reduction.weights, reduction.weights, "start must have the shapes of reduction"),
+        (reduction.weights, decoupled(modes(c), (6, 9, 3), u0=0.1, rng=1), "got another"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            restore_width(weights, full, reduction)
+    with pytest.raises(TypeError, match=r"reduction must be a Reduction, as reduction\.reduce"):
+        restore_width(reduction.weights, start, reduction.weights)
+    with pytest.raises(TypeError, match="correlations must be a Correlations"):
+        reduce_width(start, (c.sigma_xx, c.sigma_yx))

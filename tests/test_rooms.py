@@ -64,6 +64,32 @@ def test_rooms_of_mathematics_load_nothing_heavy(room):
     assert not HEAVY & set(fresh(code).split())
 
 
+@pytest.mark.parametrize(
+    ("module", "use", "extra"),
+    [
+        ("matplotlib", "import dlnlib.plotting", "plot"),
+        ("joblib", "from dlnlib.sweeps import sweep; sweep(lambda: {}, [{}])", "sweeps"),
+        ("tqdm", "from dlnlib.sweeps import sweep; sweep(lambda: {}, [{}])", "sweeps"),
+        ("myst_nb", "from dlnlib.book import tell; tell(a=1)", "book"),
+    ],
+)
+def test_a_missing_extra_is_named(module, use, extra):
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        f"try:\n    {use}\nexcept ImportError as error:\n    print(error)"
+    )
+    assert f'needs {module}: pip install "dlnlib[{extra}]"' in fresh(code)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_texts_can_be_shown_on_any_terminal(module):
+    # Names of authors are spelled right in docstrings; what is printed is not among them.
+    nodes = list(ast.walk(ast.parse(module.read_text("utf8"))))
+    said = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
+    texts = [n.value for n in nodes if isinstance(n, ast.Constant) and id(n) not in said]
+    assert [text for text in texts if isinstance(text, str) and not text.isascii()] == []
+
+
 def test_a_room_that_there_is_not_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'dlnlib' has no attribute 'attic'"):
         _ = dlnlib.attic

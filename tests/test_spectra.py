@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import comb
 
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -123,6 +124,49 @@ def test_samples_follow_the_law_of_singular_values(m):
     np.testing.assert_allclose(share, (np.arange(size) + 0.5) / size, atol=3 / size)
 
 
+def exact_law(log_s, m):
+    """Return the density of ln s and the share below, by a root in the angle at 60 digits."""
+    end = mp.pi / (m + 1)
+
+    def log_x(phi):
+        sines = mp.sin((m + 1) * phi), mp.sin(phi), mp.sin(m * phi)
+        return (m + 1) * mp.log(sines[0]) - mp.log(sines[1]) - m * mp.log(sines[2])
+
+    low, high = mp.mpf(10) ** -30 * end, end * (1 - mp.mpf(10) ** -200)
+    # Bisection in the logit, which is all but straight in ln s.
+    low, high = (mp.log(phi / (end - phi)) for phi in (low, high))
+    for _ in range(240):
+        middle = (low + high) / 2
+        above = log_x(end / (1 + mp.exp(-middle))) > 2 * mp.mpf(log_s)
+        low, high = (middle, high) if above else (low, middle)
+    phi = end / (1 + mp.exp(-low))
+    strength = mp.sin(phi) * mp.sin((m + 1) * phi) / (mp.pi * mp.sin(m * phi))
+    return 2 * strength, 1 - (m + 1) * phi / mp.pi + m * strength
+
+
+@pytest.mark.parametrize("m", [1, 2, 5, 100, 1000])
+@pytest.mark.parametrize("share", [-80, -10, -3, -1, 0.0, 0.5, 0.9, 0.999])
+def test_law_of_singular_values_at_high_precision(m, share):
+    """From far below to near the edge, to what rounding of the distance to it leaves."""
+    log_edge = np.log(fuss_catalan_edge(m)) / 2
+    log_s = share * log_edge if share >= 0 else share * (m + 1)
+    with mp.workdps(260):
+        density, below = exact_law(log_s, m)
+    # The density ends as a root of the distance, of which the logarithm of s leaves some digits.
+    room = ROUNDING / 10 * (1 + log_edge / (log_edge - log_s))
+    assert abs(log_singular_value_density(log_s, n_factors=m) / density - 1) < room
+    assert abs(log_singular_value_cdf(log_s, n_factors=m) / below - 1) < room
+
+
+@pytest.mark.parametrize("m", [2, 3, 10])
+def test_the_density_at_the_smallest_numbers_is_its_power_law(m):
+    """rho tends to sin(pi/(m+1)) / pi x**(-m/(m+1)), and doubles go down to 5e-324."""
+    x = np.array([1e-305, 1e-310, 5e-324])
+    density = fuss_catalan_density(x, n_factors=m)
+    expected = np.sin(np.pi / (m + 1)) / np.pi * x ** (-m / (m + 1))
+    np.testing.assert_allclose(density, expected, rtol=1e-5)
+
+
 # Limiting laws of eigenvalues
 
 
@@ -170,6 +214,19 @@ def test_one_factor_fills_the_disc_evenly():
     assert eigenvalue_mass_in_square([2.0, 5.0], n_factors=3) == pytest.approx(1, rel=ROUNDING)
     assert eigenvalue_mass_in_disc(7.0, n_factors=3) == 1
     assert eigenvalue_density(0.0, n_factors=2) == np.inf
+
+
+@pytest.mark.parametrize("side", [1e-150, 1e-8, 1e-3, 1.3, 1.5, 1.99])
+@pytest.mark.parametrize("m", [1, 2, 5, 100])
+def test_mass_in_a_small_square_keeps_its_digits(side, m):
+    half = mp.mpf(side) / 2
+    with mp.workdps(40):
+        crossing = mp.acos(half) if half > mp.sqrt(0.5) else mp.pi / 4
+        inside = mp.quad(lambda x: mp.cos(x) ** (-mp.mpf(2) / m), [0, crossing])
+        inside *= half ** (mp.mpf(2) / m)
+        outside = mp.pi / 4 - crossing if half > mp.sqrt(0.5) else 0
+        expected = 4 / mp.pi * (inside + outside)
+    assert abs(eigenvalue_mass_in_square(side, n_factors=m) / expected - 1) < ROUNDING
 
 
 def test_the_law_explains_the_bins_that_the_paper_removes():
@@ -232,6 +289,23 @@ def test_laws_take_arrays_of_any_shape(law, name):
     assert of_array.shape == value.shape
     assert law(0.6, n_factors=3) == pytest.approx(of_array[1, 1], rel=ROUNDING)
     assert np.ndim(law(0.6, n_factors=3)) == 0
+
+
+@pytest.mark.parametrize("law, name", LAWS)
+def test_laws_refuse_what_is_no_number(law, name):
+    for value in ("0.5", True, None, np.ma.array([0.5], mask=[True]), b"1"):
+        with pytest.raises(TypeError, match=f"^{name} must be real numbers"):
+            law(value, n_factors=2)
+
+
+EXTREMES = st.floats(0, allow_infinity=False) | st.sampled_from([0.0, 5e-324, 1e-308, 1.7e308])
+
+
+@pytest.mark.parametrize("law, name", LAWS)
+@given(value=EXTREMES, m=st.integers(1, 2**53), sign=st.sampled_from([1, -1]))
+def test_laws_have_a_value_for_all_numbers(law, name, value, m, sign):
+    signed = {"log_s": sign * value, "z": complex(sign * value, value)}.get(name, value)
+    assert law(signed, n_factors=m) >= 0
 
 
 def test_edge_refuses_no_factors():

@@ -217,6 +217,42 @@ def test_newton_finds_the_optimum_above_the_node_and_the_saddle_near_zero(n_laye
     assert below < -1e9 and above > 1e9
 
 
+@pytest.mark.parametrize("n_layers", [3, 4, 10])
+@pytest.mark.parametrize(
+    "a, s",
+    [(1e200, 1.0), (1e308, 0.0), (1e-200, 0.0), (1e-200, 1.0), (1e100, 1e250), (1e155, 1e308)],
+)
+def test_newton_step_where_the_mode_strength_is_no_double(a, s, n_layers):
+    L = n_layers - 1
+    with mp.workdps(50):
+        u, s = mp.mpf(a) ** L, mp.mpf(s)
+        expected = float(a * (s - u) / ((2 * L - 1) * u - (L - 1) * s))
+    found = exact.newton_step(a, s=float(s), n_layers=n_layers)
+    np.testing.assert_allclose(found, expected, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    "a, s, tau", [(1e-150, 1e200, 1e-100), (1e15, 1.0, 1e250), (0.4, 1e280, 1.0)]
+)
+def test_curvature_that_is_a_double_though_its_factors_are_not(a, s, tau):
+    for n_layers in (3, 6, 20):
+        L = n_layers - 1
+        case = {"s": s, "tau": tau, "n_layers": n_layers}
+        with mp.workdps(50):
+            pair, u = mp.mpf(a) ** (L - 2), mp.mpf(a) ** L
+            along = float(pair * ((2 * L - 1) * u - (L - 1) * mp.mpf(s)) / tau)
+            across = float(pair * (s - u) / tau)
+        np.testing.assert_allclose(exact.curvature_along_path(a, **case), along, ROUNDING)
+        np.testing.assert_allclose(exact.curvature_across_path(a, **case), across, ROUNDING)
+
+
+def test_rate_that_is_a_double_though_its_factors_are_not():
+    rate = exact.optimal_learning_rate(1e2, n_layers=101, d=1e300)
+    assert rate == pytest.approx(
+        float(mp.mpf(1e2) ** -1.98 * mp.mpf(1e300) ** 0.98) / 100, rel=1e-11
+    )
+
+
 def test_newton_step_of_special_points():
     assert exact.newton_step(1.0, s=3.0, n_layers=3) == np.inf
     assert exact.newton_step(0.0, s=3.0, n_layers=3) == 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import mpmath as mp
 import numpy as np
 import pytest
-from oracles import DEPTHS, ROUNDING, by_depth, by_mode, descend
+from oracles import DEPTHS, ROUNDING, aligned_network, by_depth, by_mode, descend
 
 from dlnlib import exact
+from dlnlib.training import gradient_descent
 
 
 def one_step(u, s, d, rate, n_layers):
@@ -38,6 +39,38 @@ def test_growth_adds_up_along_descent(n_layers, s, d):
     u = descend(start, s=s, d=d, rate=rate, n_steps=200).prod(axis=1)
     growth = exact.growth_per_step(u[:-1], s=s, learning_rate=rate, n_layers=n_layers, d=d)
     np.testing.assert_allclose(np.cumsum(growth), np.log(u[1:] / u[0]), rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("step", [0.03, 0.2, 0.5])
+def test_growth_predicts_the_epochs_of_a_network(step):
+    """Three layers, at rates where gradient flow counts too few epochs."""
+    rng, s, u0 = np.random.default_rng(5), np.array([3.0, 1.0]), np.array([1e-4, 1e-3])
+    data, m, start = aligned_network(3, s, np.ones(2), u0, rng)
+    rate = float(step / s[0])
+    run = gradient_descent(start, data, learning_rate=rate, n_steps=600, modes=m)
+    u, epochs = u0, np.zeros(2, dtype=int)
+    while np.any(u < s / 2):
+        growing = u < s / 2
+        growth = exact.growth_per_step(u, s=s, learning_rate=rate)
+        u, epochs = np.where(growing, u * np.exp(growth), u), epochs + growing
+    simulated = np.argmax(run.mode_strengths >= s / 2, axis=0)
+    np.testing.assert_array_equal(epochs, simulated)
+    # What flow would say, in epochs, is too early by a share of half the step.
+    flow = exact.half_learning_time(u0, s=s, tau=1 / rate)
+    assert flow[0] < simulated[0] * (1 - step / 4)
+
+
+@pytest.mark.parametrize(
+    "u, s, rate, n_layers",
+    [(1e113, 1.0, 3.0, 100), (1e-200, 1e300, 1e300, 3), (7e-252, 3e-267, 5e272, 1000)],
+)
+def test_growth_where_the_step_is_no_double(u, s, rate, n_layers):
+    with mp.workdps(700):
+        L = mp.mpf(n_layers - 1)
+        step = mp.mpf(rate) * mp.mpf(u) ** (1 - 2 / L) * (mp.mpf(s) - mp.mpf(u))
+        expected = float(L * mp.log(abs(1 + step)))
+    found = exact.growth_per_step(u, s=s, learning_rate=rate, n_layers=n_layers)
+    np.testing.assert_allclose(found, expected, rtol=ROUNDING)
 
 
 @pytest.mark.parametrize("rate", [1e-12, 0.01, 0.5])

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -217,6 +218,117 @@ def test_what_functions_name_and_hold_counts(pair):
 def test_a_function_without_code_of_its_own_is_refused(tmp_path):
     with pytest.raises(TypeError, match="function must be one that is known by its code"):
         sweep(functools.partial(learn, n_layers=3), [{"seed": 0}], folder=tmp_path)
+
+
+def closure(k, table):
+    def held(*, n, more=0.0):
+        return {"value": n * k + float(table.sum()) + more}
+
+    return held
+
+
+def test_what_a_function_of_a_file_holds_counts(tmp_path):
+    # All have one file, one name and one code.
+    long, longer = np.zeros(2000), np.zeros(2000)
+    longer[1000] = 1.0
+    found = []
+    for k, table, more in ((2, long, 0.0), (3, long, 0.0), (2, longer, 0.0), (2, long, 7.0)):
+        function = closure(k, table)
+        function.__kwdefaults__ = {"more": more}
+        (record,) = sweep(function, [{"n": 1}], folder=tmp_path)
+        found.append(record["result"]["value"])
+    assert found == [2.0, 3.0, 3.0, 9.0]
+    sweep(closure(2, long), [{"n": 1}], folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_file_that_changes_below_a_function_does_not_give_it_a_new_name(tmp_path, monkeypatch):
+    # What was imported before an edit must not be kept as what the edited file computes.
+    monkeypatch.syspath_prepend(tmp_path)
+    file, store = tmp_path / "late_case.py", tmp_path / "store"
+    file.write_text("def case(n):\n    return {'value': n + 5}\n")
+    before = importlib.import_module("late_case")
+    file.write_text("def case(n):\n    return {'value': n * 50}\n")
+    assert sweep(before.case, [{"n": 2}], folder=store)[0]["result"] == {"value": 7}
+    sys.modules.pop("late_case")
+    importlib.invalidate_caches()
+    shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+    after = importlib.import_module("late_case")
+    assert sweep(after.case, [{"n": 2}], folder=store)[0]["result"] == {"value": 100}
+
+
+@pytest.mark.parametrize(
+    ("text", "factor"),
+    [
+        ("K = {}", "K"),
+        ("def factor():\n    return {}", "factor()"),
+        ("import a_factor", "a_factor.factor()"),
+        ("from a_factor import factor", "factor()"),
+    ],
+)
+def test_what_a_function_without_a_file_uses_counts(tmp_path, monkeypatch, text, factor):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for value in (3, 3, 5):
+        (tmp_path / "a_factor.py").write_text(f"def factor():\n    return {value}\n")
+        sys.modules.pop("a_factor", None)
+        importlib.invalidate_caches()
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        scope = {}
+        exec(text.format(value) + f"\ndef case(n):\n    return {{'value': n * {factor}}}", scope)
+        (record,) = sweep(scope["case"], [{"n": 2}], folder=tmp_path / "store")
+        found.append(record["result"]["value"])
+    assert found == [6, 6, 10]
+    assert len(list((tmp_path / "store").iterdir())) == 2
+
+
+def test_a_function_has_the_same_name_in_every_session():
+    code = (
+        "from dlnlib import _fingerprint; import numpy as np; TABLE = np.arange(9.0)\n"
+        "def case(n): return {'value': n in {'one', 'two', 'three'}, 'sum': np.sum(TABLE)}\n"
+        "print(_fingerprint.of_function(case))"
+    )
+    names = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(names) == 1
+
+
+def nothing(*, n):
+    """Return what is no result."""
+
+
+def bare(*, n):
+    return {"value": {n}}
+
+
+def test_a_sweep_refuses_by_name(tmp_path):
+    case = {"n": 1}
+    for function, cases, folder, error, message in (
+        (None, [case], None, TypeError, "function must be one that is known by its code"),
+        (process, None, None, TypeError, "cases must be a sequence of mappings, got None"),
+        (process, case, None, TypeError, "cases must be a sequence of mappings"),
+        (process, [1.0], None, TypeError, "cases must be mappings of names to values, got 1.0"),
+        (process, [case, {"m": 1}], None, TypeError, "function must take the names of cases"),
+        (nothing, [case], None, TypeError, "function must return a mapping, got None"),
+        (bare, [case], tmp_path, ValueError, "function must return plain numbers"),
+        (process, [case], 3.0, TypeError, "folder must be a path, got 3.0"),
+    ):
+        with pytest.raises(error, match=message):
+            sweep(function, cases, folder=folder)
+    with pytest.raises(ValueError, match="n_jobs"):
+        sweep(process, [case], n_jobs=0)
+    with pytest.raises(TypeError, match=r"n_jobs must be an integer from -1024 to 1024, got '2'"):
+        sweep(process, [case], n_jobs="2")
+    with pytest.raises(TypeError, match="progress must be True or False, got 1"):
+        sweep(process, [case], progress=1)
 
 
 def test_half_a_file_is_not_a_result(tmp_path):

@@ -399,6 +399,36 @@ def test_input_correlation_matters_less_the_deeper_the_network():
     assert 0.8 < ratio[1] < 1 and abs(ratio[2] - 1) < 1e-3
 
 
+# Beyond all doubles
+
+
+@pytest.mark.parametrize("n_layers", [2, 3, 4, 100, np.inf])
+def test_a_time_beyond_all_doubles_is_for_ever(n_layers):
+    for u0, s in ((0.1, 2.0), (3.0, 2.0), (1e-150, 1e150), (1e-100, 1e-100)):
+        assert strength_at_depth(1.0, s=s, u0=u0, tau=1e-320, n_layers=n_layers) == s
+    assert strength_at_depth(1.0, s=0.0, u0=3.0, tau=1e-320, n_layers=n_layers) < 1e-150
+
+
+def test_a_mode_far_above_its_end_is_never_below_it():
+    u = mode_strength([0, 1e-300, 1.0], s=1e-100, u0=1e200, tau=1.0)
+    np.testing.assert_allclose(u, [1e200, 1e200 / (1 + 2e-100), 0.5], rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("u0, uf, s", [(1e-200, 1e-150, 1e-100), (1e155, 1e100, 1.0)])
+def test_infinite_depth_where_squares_are_no_doubles(u0, uf, s):
+    with mp.workdps(400):
+        u0_, uf_, s_ = mp.mpf(u0), mp.mpf(uf), mp.mpf(s)
+        way = mp.log(uf_ * (s_ - u0_) / (u0_ * (s_ - uf_))) / s_**2 + 1 / s_ / u0_ - 1 / s_ / uf_
+        t = infinite_depth_learning_time(u0, uf, s=s, tau=1e-50)
+        assert abs(t / (way * mp.mpf(1e-50)) - 1) < 1e-11
+
+
+def test_a_result_beyond_all_doubles_is_refused_with_what_was_given():
+    message = r"^u0, uf and s must not take the result out of range, got u0 1e-320, uf 0.5, s 1.0$"
+    with pytest.raises(ValueError, match=message):
+        exact.infinite_depth_optimal_learning_time(1e-320, 0.5, s=1.0)
+
+
 # Learning times at the optimal rate
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
 
 from dlnlib import _arithmetic, networks, training
-from dlnlib.correlations import Correlations, Modes, from_data, modes
+from dlnlib.correlations import Correlations, Modes, diagonal, from_data, modes
 from dlnlib.exact import mode_strength, unbalanced_mode_strength
 from dlnlib.initial_conditions import decoupled, small_random
 from dlnlib.networks import error, gradient, mode_strengths
@@ -451,11 +451,139 @@ def test_a_large_start_that_learns_has_not_diverged():
     assert run.status == "completed" and run.errors[-1] < run.errors[0]
 
 
-def test_a_flow_that_cannot_be_integrated_says_so(monkeypatch):
-    failed = SimpleNamespace(success=False, message="step size too small")
-    monkeypatch.setattr(training, "solve_ivp", lambda *arguments, **keywords: failed)
-    with pytest.raises(RuntimeError, match=r"stopped before t = 9.0: step size too small"):
-        gradient_flow(small_random((4, 5, 3), scale=0.1, rng=0), DATA, times=[1.0, 9.0])
+def test_a_flow_that_cannot_be_integrated_says_so():
+    # The weights fall by 10**80 at once: no step is that short.
+    with pytest.raises(RuntimeError, match=r"stopped before t = 9.0: Required step size"):
+        gradient_flow([1e80 * np.eye(2)] * 2, diagonal([3.0, 1.0]), times=[1.0, 9.0])
+    with pytest.raises(ValueError, match="weights must be so small that their velocity is finite"):
+        gradient_flow([1e200 * np.eye(2)] * 2, diagonal([3.0, 1.0]), times=[1.0, 9.0])
+
+
+# Flows that have come to rest
+
+
+def tightly(start, data, times):
+    """Integrate gradient flow at a hundredth of the library's tolerances, to the end."""
+    sizes = np.cumsum([w.size for w in start])
+
+    def layers(flat):
+        pieces = zip(np.split(flat, sizes[:-1]), start, strict=True)
+        return [p.reshape(w.shape) for p, w in pieces]
+
+    def velocity(_, flat):
+        return np.concatenate([-g.ravel() for g in gradient(layers(flat), data)])
+
+    flat = np.concatenate([w.ravel() for w in start])
+    span, tolerances = (0, times[-1]), {"rtol": 1e-12, "atol": 1e-14}
+    path = solve_ivp(velocity, span, flat, "DOP853", times, max_step=0.2, **tolerances)
+    return [layers(column) for column in path.y.T]
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """Count how often flows ask for their velocity."""
+    calls, slopes = [], _arithmetic.gradient
+
+    def counted(weights, data):
+        calls.append(1)
+        return slopes(weights, data)
+
+    monkeypatch.setattr(_arithmetic, "gradient", counted)
+    return calls
+
+
+def resting():
+    """Return starts that come to rest: at minima of several kinds, and at a saddle."""
+    rng, x, y = np.random.default_rng(41), *examples(n_examples=9)
+    general, plain = from_data(x, y), diagonal([3.0, 1.0])
+    yield "two modes", [0.1 * np.eye(2)] * 2, plain
+    yield "six layers", [0.6 * np.eye(2)] * 6, plain
+    yield "one layer", [rng.standard_normal((3, 4))], general
+    yield "wide", small_random((4, 6, 6, 3), scale=0.4, rng=rng), general
+    yield "less rank than the data", small_random((4, 2, 3), scale=0.4, rng=rng), general
+    yield "less data than outputs", small_random((2, 3, 2), scale=0.7, rng=rng), diagonal([3, 0.0])
+    yield "a mode that is missing", [np.diag([0.1, 0.0])] * 2, plain
+
+
+@pytest.mark.parametrize(("start", "data"), [pytest.param(*c, id=n) for n, *c in resting()])
+def test_what_has_come_to_rest_costs_nothing_more(evaluations, start, data):
+    costs = []
+    for end in (1e3, 1e6, 1e9):
+        evaluations.clear()
+        flow = gradient_flow(start, data, times=[end])
+        costs.append(len(evaluations))
+        slopes = gradient([w[0] for w in flow.weights], data)
+        assert max(np.abs(g).max() for g in slopes) < INTEGRATION
+    assert costs[0] == costs[1] == costs[2]
+
+
+@pytest.mark.parametrize(("start", "data"), [pytest.param(*c, id=n) for n, *c in resting()])
+def test_the_way_to_rest_is_that_of_a_tighter_integrator(start, data):
+    times = np.linspace(0, 20, 9)
+    flow = gradient_flow(start, data, times=[*times, 1e9])
+    # Which of all minima it is, the balance of the layers says, which flow conserves.
+    assert_all_close(
+        networks.imbalance([w[-1] for w in flow.weights]), networks.imbalance(start), INTEGRATION
+    )
+    for i, weights in enumerate(tightly(start, data, times)):
+        # Between steps at the limit of stability the integrator loses digits: 2.5e-7 was seen.
+        assert_all_close([w[i] for w in flow.weights], weights, 1e-6)
+
+
+@pytest.mark.parametrize("u0", [1e-12, 1e-30, 1e-60])
+def test_a_plateau_is_no_rest(u0):
+    # A hundred steps along the first mode's plateau, the second grows unseen.
+    s, data = np.array([3.0, 1.0]), diagonal([3.0, 1.0])
+    start = [np.diag([0.1, np.sqrt(u0)])] * 2
+    times = [*np.linspace(0, 200, 41), 1e6]
+    flow = gradient_flow(start, data, times=times, modes=modes(data), atol=1e-60)
+    exact = mode_strength(np.array(times)[:, None], s=s, u0=np.array([0.01, u0]), tau=1.0)
+    np.testing.assert_allclose(flow.mode_strengths, exact, atol=10 * INTEGRATION)
+
+
+def test_a_saddle_flat_to_second_order_is_left():
+    # Of five layers: the second mode's matrices grow like s a**3, and leave at 1 / (2 s a**2).
+    s, u0 = np.array([3.0, 0.5]), np.array([0.7, 0.1]) ** 4
+    data, times = diagonal(s), np.array([80.0, 1e6])
+    flow = gradient_flow([np.diag(u0**0.25)] * 4, data, times=times, modes=modes(data))
+    exact = mode_strength(times[:, None], s=s, u0=u0, tau=1.0, n_layers=5)
+    assert 2 * u0[1] < exact[0, 1] < 0.1
+    np.testing.assert_allclose(flow.mode_strengths, exact, rtol=1e-6)
+
+
+def test_a_start_at_a_saddle_stays_and_one_beside_it_does_not():
+    data = diagonal([3.0, 1.0])
+    saddle = np.diag([np.sqrt(3.0), 0.0])
+    stays, leaves = (
+        gradient_flow([saddle + np.diag([0.0, a])] * 2, data, times=[1e6], modes=modes(data))
+        for a in (0.0, 1e-9)
+    )
+    np.testing.assert_allclose(stays.mode_strengths, [[3.0, 0.0]], atol=INTEGRATION)
+    np.testing.assert_allclose(leaves.mode_strengths, [[3.0, 1.0]], atol=INTEGRATION)
+
+
+def test_a_slow_direction_relaxes_at_its_own_rate(evaluations):
+    # Without hidden units w = (1 - exp(-d t)) s / d; steps that follow d = 1 would be thousands.
+    d, times = np.array([1.0, 1e-4]), np.array([1e3, 1e4, 3e4, 1e6])
+    flow = gradient_flow([np.zeros((2, 2))], diagonal([1.0, 1e-4], d), times=times)
+    assert len(evaluations) < 2000
+    for w, t in zip(flow.weights[0], times, strict=True):
+        np.testing.assert_allclose(w, np.diag(1 - np.exp(-d * t)), atol=INTEGRATION)
+
+
+def test_what_moves_where_the_error_is_flat_is_not_at_rest():
+    # The second input varies by 1e-16 of the first, beyond rounding of any curvature.
+    data = Correlations(np.diag([1.0, 1e-16]), np.diag([1.0, 1e-9]), 2.0, 2)
+    (weights,) = gradient_flow([np.zeros((2, 2))], data, times=[1e4]).weights
+    np.testing.assert_allclose(weights[0], np.diag([1.0, 1e-5]), rtol=1e-6, atol=1e-9)
+
+
+def test_weights_that_decay_like_a_power_of_time_are_not_at_rest():
+    # A mode without target: a' = -a**3, so that a = a0 / sqrt(1 + 2 a0**2 t).
+    data, times = diagonal([0.0]), np.array([1.0, 1e2, 1e4])
+    flow = gradient_flow([[[0.5]], [[0.5]]], data, times=times)
+    exact = 0.5 / np.sqrt(1 + 0.5 * times)
+    np.testing.assert_allclose(flow.weights[0][:, 0, 0], exact, atol=INTEGRATION)
 
 
 # Interruption
@@ -577,9 +705,16 @@ def test_outputs_are_rotated_however_short_the_run(monkeypatch, n_steps):
     assert sizes == {7}
 
 
+def test_what_is_no_problem_is_not_descended():
+    problem = linear(START, DATA)
+    for other in (None, START, tuple(problem)):
+        with pytest.raises(TypeError, match=r"problem must be a Problem, as training\.linear"):
+            training.descend(other, **RATE)
+
+
 def test_until_is_one_of_two():
     problem = linear(START, DATA)
-    with pytest.raises(ValueError, match="until must be 'all stop' or 'one arrives', got 'soon'"):
+    with pytest.raises(ValueError, match="'all stop', 'one arrives', got 'soon'"):
         training.descend(problem, until="soon", **RATE)
 
 
@@ -656,11 +791,63 @@ def test_descent_refuses(tanh, options, message):
         ({"tau": 0.0}, "tau must be a finite number above 0, got 0.0"),
         ({"tau": np.inf}, "tau must be a finite number above 0, got inf"),
         ({"modes": modes(from_data(*examples(5, 3, 5)))}, "5 inputs to 3 outputs to go with modes"),
+        ({"rtol": 1e-15}, "rtol must be a finite number of at least 2.2.*got 1e-15"),
+        ({"rtol": -1.0}, "rtol must be a finite number"),
+        ({"rtol": 1.0}, "rtol must be a finite number"),
+        ({"rtol": np.nan}, "rtol must be a finite number"),
+        ({"rtol": np.inf}, "rtol must be a finite number"),
+        ({"atol": 0.0}, "atol must be a finite number above 0, got 0.0"),
+        ({"atol": np.nan}, "atol must be a finite number above 0, got nan"),
+        ({"atol": [1e-12, 1e-12]}, r"atol must be one number, got shape \(2,\)"),
     ],
 )
 def test_flow_refuses(options, message):
     with pytest.raises(ValueError, match=message):
         gradient_flow(START, DATA, **{"times": [0.0, 1.0]} | options)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"correlations": None}, "correlations must be a Correlations, as correlations.from_data"),
+        ({"correlations": (DATA.sigma_xx, DATA.sigma_yx)}, "correlations must be a Correlations"),
+        ({"modes": "abc"}, "modes must be a sequence of three arrays, U, s and Vt, got 'abc'"),
+        ({"modes": (np.eye(3), [np.nan] * 3, np.eye(3, 4))}, "modes must be finite, got nan"),
+        ({"modes": (np.ones((3, 3)), [3, 2, 1], np.eye(3, 4))}, "modes must be orthonormal"),
+        ({"modes": modes(from_data(*examples(4, 9)))}, "4 inputs to 9 outputs to go with modes"),
+        ({"weights": None}, "weights must be a sequence of matrices, got None"),
+        ({"weights": [np.ones((3, 4), dtype=complex)]}, "weights must be real numbers"),
+    ],
+)
+def test_every_way_to_learn_refuses_what_is_no_data(change, message):
+    ways = (
+        (linear, {}),
+        (gradient_descent, RATE),
+        (gradient_flow, {"times": [0.0, 1.0]}),
+    )
+    for learn, options in ways:
+        with pytest.raises((TypeError, ValueError), match=message):
+            learn(**{"weights": START, "correlations": DATA, **options} | change)
+
+
+def test_modes_are_any_decomposition():
+    U, s, Vt = np.linalg.svd(DATA.sigma_yx, full_matrices=False)
+    for svd in ((U, s, Vt), [U.tolist(), s.tolist(), Vt.tolist()], Modes(U, s, Vt)):
+        flow = gradient_flow(START, DATA, times=[1.0], modes=svd)
+        run = gradient_descent(START, DATA, modes=svd, **RATE)
+        np.testing.assert_array_equal(
+            flow.mode_strengths[0], mode_strengths([w[0] for w in flow.weights], Modes(U, s, Vt))
+        )
+        np.testing.assert_allclose(
+            run.mode_strengths[-1], mode_strengths(run.weights, Modes(U, s, Vt)), rtol=REORDERING
+        )
+
+
+def test_whole_floats_are_steps():
+    floats = gradient_descent(START, DATA, learning_rate=0.1, n_steps=1e1, record_every=5.0)
+    whole = gradient_descent(START, DATA, learning_rate=0.1, n_steps=10, record_every=5)
+    assert_all_close(floats.weights, whole.weights, 0)
+    np.testing.assert_array_equal(floats.times, whole.times)
 
 
 def test_networks_that_do_not_fit_are_refused():
@@ -685,11 +872,35 @@ def test_networks_that_do_not_fit_are_refused():
         ([0, 1, 2], [[1.0], [2.0]], r"one entry for each of the 3 times.*got shape \(2, 1\)"),
         ([0, 2, 1], [1.0, 2.0, 3.0], "must ascend"),
         ([], [], "non-empty vector"),
+        ([0, 1, np.nan], [1.0, 2.0, 3.0], "times must be finite, got nan"),
+        ([0, 1, 2], [0.0, np.nan, 3.0], "values must be numbers, or infinite, got nan"),
+        ([0, 1, 2], [-np.inf, 1.0, 3.0], "values must be numbers, or infinite, got -inf"),
+        ([0, 1, 2], [0.0, 1j, 3.0], "values must be real numbers"),
+        ([0, 1, 2], ["0", "1", "2"], "values must be real numbers"),
+        ([0, 1, 2], None, "values must be real numbers, got None"),
     ],
 )
 def test_crossing_time_refuses(times, values, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         crossing_time(times, values, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        (np.nan, "level must be finite, got nan"),
+        ("0.5", "level must be real numbers, got '0.5'"),
+        ([0.5, 0.5, 0.5], r"level must broadcast to the shape \(2,\) .*, got shape \(3,\)"),
+        ([[0.5], [0.5]], r"level must broadcast to the shape \(2,\) .*, got shape \(2, 1\)"),
+    ],
+)
+def test_crossing_time_refuses_levels(level, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        crossing_time([0, 1], [[0.0, 0.0], [1.0, 1.0]], level)
+
+
+def test_crossing_time_does_not_overflow():
+    assert crossing_time([0, 2], [-1.5e308, 1.5e308], 0.0) == 1.0
 
 
 def test_tanh_error_is_that_of_the_run():

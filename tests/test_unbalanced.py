@@ -263,6 +263,53 @@ def test_opposite_layers_decay_to_the_saddle_and_all_others_leave_it():
     assert unbalanced_learning_time(0.6, -0.6 - 1e-15, 0.0, s=1.3, tau=TAU) < 30 * TAU
 
 
+@pytest.mark.parametrize("a0, b0", [(1.0, -1e-9), (1.0, -0.5), (1.0, -1 + 2**-30), (1e-17, -3e-17)])
+def test_a_mode_that_crosses_zero_is_off_by_rounding_of_time(a0, b0):
+    """Its error is that of a start and a time off by some last places, not less and not more."""
+    s, crossing = 1.3, unbalanced_learning_time(a0, b0, 0.0, s=1.3, tau=1.0)
+    t = crossing * np.array([0.1, 0.9, 1 - 1e-6, 1 - 1e-12, 1.0, 1 + 1e-12, 1 + 1e-6, 1.1, 2.0])
+    found = unbalanced_mode_strength(t, a0=a0, b0=b0, s=s, tau=1.0)
+    with mp.workdps(60):
+        P, Q = (mp.mpf(a0) + mp.mpf(b0)) ** 2, (mp.mpf(a0) - mp.mpf(b0)) ** 2
+        D = mp.sqrt(P * Q + 4 * mp.mpf(s) ** 2)
+        for time, u in zip(t, found, strict=True):
+            h = mp.exp(-D * mp.mpf(float(time)))
+            f = (1 - h) / D
+            p, q = h + f * (P + D - 2 * s) / 2, h + f * (Q + D + 2 * s) / 2
+            sums, differences = P * q / p, Q * p / q
+            speed = (sums + differences) / 2 * abs(s - (sums - differences) / 4)
+            room = 8 * EPS * (abs(a0 * b0) + (1 + time * D) / D * float(speed))
+            assert abs(u - (sums - differences) / 4) <= room
+
+
+@pytest.mark.parametrize(
+    "t, tau, start",
+    [(1.0, 1e-320, (1.0, 0.5)), (1e308, 1e-3, (-10.0, 0.0)), (1.0, 1.0, (1e5, 1.0))],
+)
+def test_for_ever_and_strong_layers_are_at_the_end(t, tau, start):
+    case = {"a0": start[0], "b0": start[1], "s": 1.0, "tau": tau}
+    assert unbalanced_mode_strength(t, **case) == pytest.approx(1, rel=ROUNDING)
+    a, b = unbalanced_layer_strengths(t, **case)
+    assert a * b == pytest.approx(1, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("a0, b0", [(1e5, 1.0), (-1e140, 3e-3), (2e-6, 4e7)])
+def test_a_layer_that_ends_far_smaller_than_the_other_keeps_its_digits(a0, b0):
+    a, b = unbalanced_layer_strengths([1.0, 1e9], a0=a0, b0=b0, s=1.3, tau=1.0)
+    ends = (a, b) if abs(a0) > abs(b0) else (b, a)
+    np.testing.assert_allclose(ends[0] * ends[1], 1.3, rtol=ROUNDING)
+    np.testing.assert_allclose(np.abs(ends[0]), max(abs(a0), abs(b0)), rtol=1e-9)
+
+
+def test_layers_whose_squares_are_no_doubles_are_refused():
+    message = r"^a0 must not be beyond 1e\+150 in size, got 1e\+200$"
+    for function in (unbalanced_mode_strength, unbalanced_layer_strengths):
+        with pytest.raises(ValueError, match=message):
+            function(1.0, a0=1e200, b0=1.0, s=1.0, tau=1.0)
+    with pytest.raises(ValueError, match=message):
+        unbalanced_learning_time(1e200, 1.0, 2.0, s=1.0, tau=1.0)
+
+
 def equation_26(uf, a0, b0, s):
     """Return the time of Eq. 26 in the coordinate a b = (c0/2) sinh(theta), for a0 > |b0|."""
     c0 = a0**2 - b0**2

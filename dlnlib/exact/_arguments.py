@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +17,7 @@ from dlnlib._typing import Array
 __all__ = [
     "arguments",
     "clipped",
-    "described",
+    "closed_form",
     "each",
     "layers",
     "ratio",
@@ -23,7 +25,9 @@ __all__ = [
     "require_reachable",
 ]
 
-described = fill(
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_described = fill(
     t="""
         t : array_like
             Time in iterations, not negative.""",
@@ -64,8 +68,37 @@ described = fill(
         TypeError
             If an argument is not made of real numbers.
         ValueError
-            If an argument is not finite or out of range, or the shapes do not broadcast.""",
+            If an argument is not finite or out of range, if the result is no number that a
+            double can hold, or the shapes do not broadcast.""",
 )
+
+
+def closed_form(function: _Function) -> _Function:
+    """Fill the docstring, evaluate beyond the range of doubles, and refuse what has no value.
+
+    What overflows is infinite and what underflows zero, as limits are; where that leaves 0/0, the
+    arguments are refused.
+    """
+
+    @wraps(function)
+    def evaluated(*given: Any, **named: Any) -> Any:
+        with np.errstate(all="ignore"):
+            found = function(*given, **named)
+        for array in found if isinstance(found, tuple) else (found,):
+            if np.isnan(array).any():
+                raise _no_value(array, inspect.signature(function).bind(*given, **named).arguments)
+        return found
+
+    return _described(cast(_Function, evaluated))
+
+
+def _no_value(found: Array, arguments: dict[str, Any]) -> ValueError:
+    """Return the refusal of arguments, those of the first result that is not a number."""
+    i = tuple(np.argwhere(np.isnan(found))[0])
+    got = {name: np.broadcast_to(value, found.shape)[i] for name, value in arguments.items()}
+    names = ", ".join([*got][:-1]) + f" and {[*got][-1]}"
+    shown = ", ".join(f"{name} {value}" for name, value in got.items())
+    return ValueError(f"{names} must not take the result out of range, got {shown}")
 
 
 def each(check: Callable[[str, ArrayLike], Array], **values: ArrayLike) -> dict[str, Array]:
@@ -84,11 +117,12 @@ def arguments(*checked: dict[str, Array]) -> tuple[Array, ...]:
 
 def require_in_range(d: Array, **values: Array) -> None:
     """Require that a mode of input correlation d can be written as a white one."""
+    if (d == 1).all():
+        return
     what = " or ".join(f"{name} / d" for name in values)
-    with np.errstate(over="ignore", under="ignore"):
-        for value in (np.ones_like(d), *values.values()):
-            fits = np.isfinite(value / d) & ((value / d > 0) | (value == 0))
-            _checks.require("d", d, fits, f"must not take {what} out of range")
+    for value in (np.ones_like(d), *values.values()):
+        fits = np.isfinite(value / d) & ((value / d > 0) | (value == 0))
+        _checks.require("d", d, fits, f"must not take {what} out of range")
 
 
 def require_reachable(u0: Array, uf: Array, end: Array) -> None:
@@ -109,5 +143,4 @@ def clipped(u: Array, u0: Array, end: Array) -> Array:
 
 def ratio(numerator: Array, denominator: Array) -> Array:
     """Divide, with 0/0 = 0."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(numerator == 0, 0.0, numerator / denominator)
+    return np.where(numerator == 0, 0.0, numerator / denominator)

@@ -27,8 +27,12 @@ With y the change in log-odds, all that is needed follows without a difference o
 with g = v0 (exp(y) - 1),  v = (v0 + g) / (1 + g),  1 - v = delta0 / (1 + g)  and
 ln(v/v0) = y - ln(1 + g). The time is scaled by its first rate, s**p v0**(1-c), which is s u0**(p-1)
 or u0**p; the scaled time, the integral of (w/v0)**(c-1) over l, is y where three layers grow
-(c = 1), and starts as y for all others. To go from t to u, it is inverted for y, in which it is
-smooth and rises for ever.
+(c = 1), and starts as y for all others.
+
+The inverse.  To go from t to u, the scaled time is inverted for y, in which it is smooth and rises
+for ever. Its slope there is (w/v0)**(c-1), and the logarithm of the slope has the slope
+k = (c-1) (1-w). A step that takes k for constant goes to log1p(k x) / k, with x the step of Newton.
+It is exact while w is small and when w is almost one, and of third order between.
 
 The integral, far.  Split 1/(1-w) = 1 + w + w**2/(1-w). With r = v/v0 the first two terms are
 (r**(c-1) - 1) / (c-1) and v0 (r**c - 1) / c, written with exprel(x) = (exp(x) - 1)/x, which has no
@@ -45,15 +49,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import elementwise
+from numpy.typing import NDArray
 from scipy.special import exprel, hyp2f1, psi
 
 from dlnlib._typing import Array
 
-__all__ = ["strength_after", "time_between"]
+__all__ = ["relative_time_between", "strength_after", "time_between"]
 
 # Gauss-Legendre quadrature over (0, 1), to rounding for the smooth integrands below.
 _NODES, _WEIGHTS = (np.polynomial.legendre.leggauss(8) + np.array([[1.0], [0.0]])) / 2
+_LARGEST, _EPS = np.finfo(float).max, np.finfo(float).eps
+# Of the inversion, which takes three to six, and where steps lead nowhere halves an interval.
+_MOST_STEPS = 100
 
 
 class _Start(NamedTuple):
@@ -67,34 +74,67 @@ class _Start(NamedTuple):
 
 def strength_after(time: Array, u0: Array, s: Array, p: Array) -> Array:
     """Return u(time) for du/dtime = u**p (s - u), from 0 < u0 != s > 0."""
-    v0, delta0, c, rate = _start(u0, s, p)
-    target = np.minimum(time * rate, np.finfo(float).max)
-
-    def excess(y: Array, target: Array, v0: Array, delta0: Array, c: Array) -> Array:
-        return _scaled_time(y, v0, delta0, c) - target
-
-    # At the upper end the distance to the fixed point is below rounding.
-    y = 45.0 - np.log(v0)
-    rest = excess(y, target, v0, delta0, c) > 0
-    if rest.any():
-        arguments = tuple(array[rest] for array in (target, v0, delta0, c))
-        bracket = (np.zeros(rest.sum()), y[rest])
-        y[rest] = elementwise.find_root(excess, bracket, args=arguments, maxiter=500).x
-    gain = _gain(y, v0)
-    v = (v0 + gain) / (1 + gain)
+    start = _start(u0, s, p)
+    target = time * start.rate
+    # What leaves the range of doubles on the way, and need not at the end, goes by logarithms.
+    safe = _is_normal(target) & _is_normal(start.rate)
+    by_logarithms = np.exp(np.log(time) + _log_rate(u0, s, p))
+    target = np.minimum(np.where(safe, target, by_logarithms), _LARGEST)
+    gain = _gain(_log_odds_after(target, start), start.v0)
+    v = (start.v0 + gain) / (1 + gain)
     return np.where(u0 < s, s * v, s / v)
 
 
 def time_between(u0: Array, uf: Array, s: Array, p: Array) -> Array:
     """Return the time from u0 to uf, the integral of du / (u**p (s - u))."""
-    with np.errstate(all="ignore"):
-        v0, delta0, c, rate = _start(u0, s, p)
-        # The change in log-odds, ln(uf/u0) + ln((s-u0)/(s-uf)), from differences alone.
-        log_moved = np.log(np.abs(uf - u0))
-        log_approach = np.logaddexp(0, log_moved - np.log(np.abs(s - uf)))
-        y = log_approach + np.where(u0 < s, np.logaddexp(0, log_moved - np.log(u0)), 0)
-        time = np.where(np.isinf(y), np.inf, _scaled_time(y, v0, delta0, c) / rate)
+    return _time(u0, uf, s, p, _start(u0, s, p).rate, _log_rate(u0, s, p))
+
+
+def relative_time_between(u0: Array, uf: Array, s: Array, p: Array) -> Array:
+    """Return the time from u0 to uf in units of s**-p."""
+    v0, c = _start(u0, s, p)[0::2]
+    return _time(u0, uf, s, p, v0 ** (1 - c), (1 - c) * np.log(v0))
+
+
+def _time(u0: Array, uf: Array, s: Array, p: Array, rate: Array, log_rate: Array) -> Array:
+    """Return the time from u0 to uf in units in which its first rate is given."""
+    # The change in log-odds, ln(uf/u0) + ln((s-u0)/(s-uf)), from differences alone.
+    log_moved = np.log(np.abs(uf - u0))
+    log_approach = np.logaddexp(0, log_moved - np.log(np.abs(s - uf)))
+    y = log_approach + np.where(u0 < s, np.logaddexp(0, log_moved - np.log(u0)), 0)
+    start = _start(u0, s, p)
+    h0 = _lerch_sum(start.c, start.v0, start.delta0)
+    scaled = _scaled_time(y, start, h0)
+    # What leaves the range of doubles on the way, and need not at the end, goes by logarithms.
+    time = np.where(_is_normal(rate), scaled / rate, np.exp(np.log(scaled) - log_rate))
+    time = np.where(np.isinf(y), np.inf, np.where(_is_normal(time), time, np.nan))
     return np.where(uf == u0, 0.0, np.where(p == 0, log_approach, time))
+
+
+def _log_odds_after(target: Array, start: _Start) -> Array:
+    """Return the change in log-odds that takes a scaled time."""
+    v0, delta0, c, _ = start
+    h0 = _lerch_sum(c, v0, delta0)
+    # At the upper end the distance to the fixed point is below rounding.
+    even = -np.log(v0)
+    low, high = np.zeros_like(v0), even + 45.0
+    y, missing, settled = low, target, target == 0
+    for i in range(_MOST_STEPS):
+        gain = _gain(y, v0)
+        newton = missing * np.exp((1 - c) * (y - np.log1p(gain)))
+        bend = (c - 1) * delta0 / (1 + gain) * newton
+        # A power law that ends before the mode does leads nowhere: then to even odds, or as Newton.
+        step = np.where(bend > -0.5, newton * _log1p_over_self(bend), newton)
+        onward = np.minimum(y + step, even + 1.0 if i == 0 else high)
+        onward = np.where((onward >= low) & (onward <= high), onward, (low + high) / 2)
+        near = np.abs(onward - y) < 1e-5
+        y, settled = np.where(settled, y, onward), settled | near
+        if settled.all():
+            break
+        missing = target - _scaled_time(y, start, h0)
+        settled |= np.abs(missing) <= 4 * _EPS * target
+        low, high = np.where(missing > 0, y, low), np.where(missing < 0, y, high)
+    return y
 
 
 def _start(u0: Array, s: Array, p: Array) -> _Start:
@@ -102,37 +142,64 @@ def _start(u0: Array, s: Array, p: Array) -> _Start:
     grows = u0 < s
     larger = np.maximum(u0, s)
     v0, delta0 = np.minimum(u0, s) / larger, np.abs(s - u0) / larger
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        rate = np.where(grows, s * u0 ** (p - 1), u0**p)
+    rate = np.where(grows, s * u0 ** (p - 1), u0**p)
     return _Start(v0, delta0, np.where(grows, 2 - p, p + 1), rate)
 
 
-def _scaled_time(y: Array, v0: Array, delta0: Array, c: Array) -> Array:
+def _log_rate(u0: Array, s: Array, p: Array) -> Array:
+    """Return the logarithm of the first rate of `_start`."""
+    return np.where(u0 < s, np.log(s) + (p - 1) * np.log(u0), p * np.log(u0))
+
+
+def _is_normal(x: Array) -> NDArray[np.bool_]:
+    """Tell whether numbers that are not negative have all their digits."""
+    return (x >= np.finfo(float).tiny) & (x <= _LARGEST)
+
+
+def _scaled_time(y: Array, start: _Start, h0: Array) -> Array:
     """Integrate (w/v0)**(c-1) over the log-odds of w, by y from those of v0."""
+    v0, delta0, c, _ = start
+    far = y >= 1
+    if not far.any():
+        return _short_time(y, v0, c)
     # Where the rising variable is after y.
     gain = _gain(y, v0)
     log_ratio = y - np.log1p(gain)
     v = (v0 + gain) / (1 + gain)
-    h, h0 = _lerch_sum(c, v, delta0 / (1 + gain)), _lerch_sum(c, v0, delta0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # Far: the second term, v0 (r**c - 1) / c; then all three.
-        second = np.where(
-            c >= 1,
-            (v * np.exp((c - 1) * log_ratio) - v0) / np.maximum(c, 1),
-            v0 * log_ratio * exprel(c * log_ratio),
-        )
-        far = log_ratio * exprel((c - 1) * log_ratio) + second * (1 + c * h) + v0 * (h - h0)
-        # Near: quadrature. Where it is not used its step only has to be harmless.
-        step = np.minimum(y, 1.0)
-        log_ratios = [x * step - np.log1p(_gain(x * step, v0)) for x in _NODES]
-        near = step * np.tensordot(_WEIGHTS, np.exp((c - 1) * np.array(log_ratios)), 1)
-    return np.where(y < 1, near, far)
+    h = _lerch_sum(c, v, delta0 / (1 + gain))
+    # The second term, v0 (r**c - 1) / c; then all three.
+    second = np.where(
+        c >= 1,
+        (v * np.exp((c - 1) * log_ratio) - v0) / np.maximum(c, 1),
+        v0 * log_ratio * exprel(c * log_ratio),
+    )
+    time = log_ratio * exprel((c - 1) * log_ratio) + second * (1 + c * h) + v0 * (h - h0)
+    return time if far.all() else np.where(far, time, _short_time(np.minimum(y, 1.0), v0, c))
+
+
+def _short_time(y: Array, v0: Array, c: Array) -> Array:
+    """Integrate (w/v0)**(c-1) over the log-odds of w by quadrature."""
+    x = _along_nodes(y) * y
+    return y * _averaged(np.exp((c - 1) * (x - np.log1p(_gain(x, v0)))))
+
+
+def _along_nodes(like: Array) -> Array:
+    """Return the nodes of the quadrature on a first axis of their own."""
+    return _NODES.reshape(-1, *(1,) * like.ndim)
+
+
+def _averaged(values: Array) -> Array:
+    """Integrate over (0, 1) what is given at the nodes."""
+    return np.tensordot(_WEIGHTS, values, 1)
 
 
 def _gain(y: Array, v0: Array) -> Array:
     """Return v0 (exp(y) - 1), by which odds grow, without overflow for tiny v0."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(y < 30, v0 * np.expm1(y), np.exp(y + np.log(v0)))
+    return v0 * (np.exp(y / 2) + 1) * np.expm1(y / 2)
+
+
+def _log1p_over_self(x: Array) -> Array:
+    return np.where(np.abs(x) < 1e-8, 1.0, np.log1p(x) / x)
 
 
 def _lerch_sum(c: Array, v: Array, delta: Array) -> Array:
@@ -141,12 +208,18 @@ def _lerch_sum(c: Array, v: Array, delta: Array) -> Array:
     It is v times Lerch's transcendent of order one.
     """
     near_one = delta < 0.1
-    # Away from one: a convergent hypergeometric series.
-    series = v * hyp2f1(1.0, 1 + c, 2 + c, np.where(near_one, 0.0, v)) / (1 + c)
+    if not near_one.any():
+        return _lerch_series(c, v)
     # Near one the logarithm must be taken of delta itself, where 1 - v has lost it: the sum is
     # v**-c times the integral of w**c / (1-w) = 1/(1-w) - (1 - w**c)/(1-w) from 0 to v. Of the
     # second term the whole integral to 1 is psi(1+c) + gamma, and the rest to 1 is smooth.
     small = np.where(near_one, delta, 0.5)
-    rest = [-np.expm1(c * np.log1p(-x * small)) / x for x in _NODES]
-    logarithmic = -np.log(small) - psi(1 + c) - np.euler_gamma + np.tensordot(_WEIGHTS, rest, 1)
-    return np.where(near_one, logarithmic / np.exp(c * np.log1p(-small)), series)
+    x = _along_nodes(small)
+    rest = _averaged(-np.expm1(c * np.log1p(-x * small)) / x)
+    h = (rest - np.log(small) - psi(1 + c) - np.euler_gamma) / np.exp(c * np.log1p(-small))
+    return h if near_one.all() else np.where(near_one, h, _lerch_series(c, v * ~near_one))
+
+
+def _lerch_series(c: Array, v: Array) -> Array:
+    """Return h away from one, by a convergent hypergeometric series."""
+    return v * hyp2f1(1.0, 1 + c, 2 + c, v) / (1 + c)

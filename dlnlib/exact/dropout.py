@@ -41,7 +41,10 @@ def dropout_mode_strengths(s: ArrayLike, *, n_hidden: int, keep: float) -> Array
     Notes
     -----
     White inputs. The penalty that dropout amounts to is least where all hidden units carry
-    the same, and is then a squared nuclear norm.
+    the same, and is then a squared nuclear norm. Of :math:`s_\alpha - \theta`, where few units
+    are kept, no digits would be left; with :math:`n` modes :math:`\beta` above zero it is
+
+    .. math:: \frac{p N_2 s_\alpha - (1-p) \sum_\beta (s_\beta - s_\alpha)}{p N_2 + (1-p)\,n}.
 
     Examples
     --------
@@ -49,15 +52,19 @@ def dropout_mode_strengths(s: ArrayLike, *, n_hidden: int, keep: float) -> Array
     >>> print(dropout_mode_strengths([3.0, 2.0, 0.2], n_hidden=4, keep=0.5).round(4))
     [2.1667 1.1667 0.    ]
     """
-    s = _checks.not_negative("s", s)
-    if s.ndim != 1:
-        raise ValueError(f"s must be a vector, got shape {s.shape}")
+    given = _checks.not_negative("s", s)
+    if given.ndim != 1:
+        raise ValueError(f"s must be a vector, got shape {given.shape}")
     # With fewer hidden units than modes not all modes could be learned.
-    n_hidden = _checks.count("n_hidden", n_hidden, least=max(1, len(s)))
+    n_hidden = _checks.count("n_hidden", n_hidden, least=max(1, len(given)))
     keep = _checks.number("keep", keep, above=0, most=1)
-    q = (1 - keep) / keep
-    ordered = np.sort(s)[::-1]
-    # The threshold if the n strongest modes survive, for every n; the true one is the largest.
-    n = np.arange(1, len(s) + 1)
-    theta = np.max(q * np.cumsum(ordered) / (n_hidden + q * n), initial=0.0)
-    return np.maximum(s - theta, 0.0)
+    # In units of a power of two, from which no sum overflows: to halve and double is exact.
+    exponent = np.frexp(np.max(given, initial=0.0))[1] - 1
+    scaled = np.ldexp(given, -exponent)
+    # What a mode lacks to the strongest: all that is left to compare when few units are kept.
+    lack, least = np.max(scaled, initial=0.0) - scaled, keep * n_hidden
+    ordered, n = np.sort(lack), np.arange(1, len(given) + 1)
+    survive = least * np.sort(scaled)[::-1] > (1 - keep) * (n * ordered - np.cumsum(ordered))
+    n_left = np.count_nonzero(survive)
+    u = least * scaled + (1 - keep) * (ordered[:n_left].sum() - n_left * lack)
+    return np.ldexp(np.maximum(u, 0.0) / (least + (1 - keep) * n_left), exponent)

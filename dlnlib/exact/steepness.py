@@ -9,7 +9,7 @@ from dlnlib._checks import not_negative, positive, require
 from dlnlib._typing import Array
 from dlnlib.exact._arguments import (
     arguments,
-    described,
+    closed_form,
     each,
     layers,
     ratio,
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-@described
+@closed_form
 def curvature_along_path(
     a: ArrayLike, *, s: ArrayLike, tau: ArrayLike, n_layers: ArrayLike = 3, d: ArrayLike = 1.0
 ) -> Array:
@@ -71,7 +71,7 @@ def curvature_along_path(
     return _curvatures(a, s, tau, n_layers, d)[0][()]
 
 
-@described
+@closed_form
 def curvature_across_path(
     a: ArrayLike, *, s: ArrayLike, tau: ArrayLike, n_layers: ArrayLike = 3, d: ArrayLike = 1.0
 ) -> Array:
@@ -115,7 +115,7 @@ def curvature_across_path(
     return _curvatures(a, s, tau, n_layers, d)[1][()]
 
 
-@described
+@closed_form
 def largest_curvature(
     a: ArrayLike, *, s: ArrayLike, tau: ArrayLike, n_layers: ArrayLike = 3, d: ArrayLike = 1.0
 ) -> Array:
@@ -157,7 +157,7 @@ def largest_curvature(
     return np.where(np.asarray(n_layers) == 2, along, np.maximum(along, across))[()]
 
 
-@described
+@closed_form
 def newton_step(
     a: ArrayLike, *, s: ArrayLike, n_layers: ArrayLike = 3, d: ArrayLike = 1.0
 ) -> Array:
@@ -200,11 +200,18 @@ def newton_step(
     s = s / d  # a mode of input correlation d is a white mode
     n_weights = n_layers - 1
     u = a**n_weights
-    step = ratio(a * (s - u), (2 * n_weights - 1) * u - (n_weights - 1) * s)
+    # In units of the larger of s and u; a u beyond all doubles is so by its logarithm.
+    less, more = np.minimum(s, u), np.maximum(s, u)
+    beyond = np.isinf(u)
+    share = np.where(beyond, np.exp(np.log(s) - n_weights * np.log(a)), ratio(less, more))
+    way = np.where(beyond, share - 1, ratio(s - u, more))
+    s_share, u_share = np.where(u > s, share, 1.0), np.where(u > s, 1.0, share)
+    step = a * ratio(way, (2 * n_weights - 1) * u_share - (n_weights - 1) * s_share)
+    step = np.where(s == 0, -a / (2 * n_weights - 1), step)
     return np.where(n_layers == 2, s - a, step)[()]
 
 
-@described
+@closed_form
 def stable_learning_rate(s: ArrayLike, *, n_layers: ArrayLike = 3, d: ArrayLike = 1.0) -> Array:
     r"""Return the learning rate up to which gradient descent can settle at the optimum.
 
@@ -241,7 +248,7 @@ def stable_learning_rate(s: ArrayLike, *, n_layers: ArrayLike = 3, d: ArrayLike 
     return 2 * optimal_learning_rate(s, n_layers=n_layers, d=d)
 
 
-@described
+@closed_form
 def optimal_learning_rate(s: ArrayLike, *, n_layers: ArrayLike = 3, d: ArrayLike = 1.0) -> Array:
     r"""Return the learning rate at which gradient descent closes in fastest on the optimum.
 
@@ -279,8 +286,9 @@ def optimal_learning_rate(s: ArrayLike, *, n_layers: ArrayLike = 3, d: ArrayLike
     )
     require_in_range(d, s=s)
     n_weights = n_layers - 1
-    with np.errstate(divide="ignore", over="ignore"):
-        return 1 / d / n_weights * (s / d) ** (2 / n_weights - 2)
+    # Twice a root, as the power itself may leave the range of doubles that the rate keeps.
+    root = (s / d) ** (1 / n_weights - 1)
+    return (root / d / n_weights * root)[()]
 
 
 def _curvatures(
@@ -296,8 +304,14 @@ def _curvatures(
     require_in_range(d, s=s, tau=tau)
     s, tau = s / d, tau / d  # a mode of input correlation d is a white mode
     n_weights = n_layers - 1
-    with np.errstate(over="ignore"):
-        u, pair = a**n_weights, a ** np.maximum(n_weights - 2, 0)
-        # A single weight has no mixed derivatives.
-        along = np.where(n_layers == 2, 1, pair * ((2 * n_weights - 1) * u - (n_weights - 1) * s))
-        return along / tau, pair * (s - u) / tau
+    u = a**n_weights
+    require("a", a, np.isfinite(u), "must not take the mode strength out of range")
+    # Twice a root of a**(L-2), which alone may leave the range that the curvature keeps.
+    root = a ** (np.maximum(n_weights - 2, 0) / 2)
+
+    def curvature(x: Array) -> Array:
+        return np.where(tau > 1, x / tau * root, x * root / tau) * root
+
+    along = curvature((2 * n_weights - 1) * u - (n_weights - 1) * s)
+    # A single weight has no mixed derivatives.
+    return np.where(n_layers == 2, 1 / tau, along), curvature(s - u)

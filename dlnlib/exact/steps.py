@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlnlib._checks import not_negative, positive
+from dlnlib._checks import not_negative, positive, require
 from dlnlib._typing import Array
-from dlnlib.exact._arguments import arguments, described, each, layers, ratio
+from dlnlib.exact._arguments import arguments, closed_form, each, layers
 
 __all__ = ["growth_per_step"]
 
 
-@described
+@closed_form
 def growth_per_step(
     u: ArrayLike,
     *,
@@ -63,9 +63,15 @@ def growth_per_step(
         each(layers, n_layers=n_layers),
         each(positive, d=d),
     )
+    require("d", d, np.isfinite(d * u), "must not take d * u out of range")
     n_weights = n_layers - 1
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        step = learning_rate * ratio(s - d * u, u ** (2 / n_weights - 1))
-        # A layer that steps past zero is multiplied by 1 + step < 0.
-        logarithm = np.where(step > -1, np.log1p(step), np.log(np.abs(1 + step)))
-    return (n_weights * logarithm)[()]
+    drive, p = s - d * u, 1 - 2 / n_weights
+    step = learning_rate * drive * u**p
+    # What leaves the range of doubles on the way, or even at the end, goes by logarithms.
+    log_step = np.log(learning_rate) + np.log(np.abs(drive)) + p * np.log(u)
+    log_step = np.where(p == 0, np.log(learning_rate) + np.log(np.abs(drive)), log_step)
+    step = np.where(np.isfinite(step), step, np.sign(drive) * np.exp(log_step))
+    # A layer that steps past zero is multiplied by 1 + step < 0.
+    logarithm = np.where(step > -1, np.log1p(step), np.log(np.abs(1 + step)))
+    logarithm = np.where(np.isinf(step), log_step, logarithm)
+    return np.where(drive == 0, 0.0, n_weights * logarithm)[()]

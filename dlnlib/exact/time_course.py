@@ -11,14 +11,14 @@ from dlnlib._typing import Array
 from dlnlib.exact._arguments import (
     arguments,
     clipped,
-    described,
+    closed_form,
     each,
     layers,
     ratio,
     require_in_range,
     require_reachable,
 )
-from dlnlib.exact._log_odds import strength_after, time_between
+from dlnlib.exact._log_odds import relative_time_between, strength_after, time_between
 
 __all__ = [
     "half_learning_time",
@@ -30,8 +30,10 @@ __all__ = [
     "optimal_learning_time",
 ]
 
+_FOR_EVER = np.finfo(float).max
 
-@described
+
+@closed_form
 def mode_strength(
     t: ArrayLike,
     *,
@@ -88,18 +90,20 @@ def mode_strength(
     )
     require_in_range(d, s=s, tau=tau)
     s, tau = s / d, tau / d  # a mode of input correlation d is a white mode
+    # A time that overflows is as good as for ever.
+    time = np.minimum(t / tau * (n_layers - 1), _FOR_EVER)
     u = np.empty(t.shape)
     for case, strength in (
         (n_layers == 2, _two_layer_mode_strength),
         (n_layers == 3, _three_layer_mode_strength),
         (n_layers > 3, _deep_mode_strength),
     ):
-        n_weights = n_layers[case] - 1
-        u[case] = strength(n_weights * (t[case] / tau[case]), s[case], u0[case], 2 - 2 / n_weights)
+        if case.any():
+            u[case] = strength(time[case], s[case], u0[case], 2 - 2 / (n_layers[case] - 1))
     return clipped(u, u0, s)
 
 
-@described
+@closed_form
 def learning_time(
     u0: ArrayLike,
     uf: ArrayLike,
@@ -162,7 +166,7 @@ def learning_time(
     return (time_between(u0, uf, s, 2 - 2 / n_weights) * tau / n_weights)[()]
 
 
-@described
+@closed_form
 def half_learning_time(
     u0: ArrayLike,
     *,
@@ -212,10 +216,11 @@ def half_learning_time(
     require_in_range(d, s=s, tau=tau)
     s, tau = s / d, tau / d  # a mode of input correlation d is a white mode
     require("u0", u0, u0 <= s / 2, "must be at most s / (2 d)")
-    return learning_time(u0, s / 2, s=s, tau=tau, n_layers=n_layers)
+    n_weights = n_layers - 1
+    return (time_between(u0, s / 2, s, 2 - 2 / n_weights) * tau / n_weights)[()]
 
 
-@described
+@closed_form
 def optimal_learning_time(
     u0: ArrayLike, uf: ArrayLike, *, s: ArrayLike, n_layers: ArrayLike = 3, d: ArrayLike = 1.0
 ) -> Array:
@@ -263,10 +268,10 @@ def optimal_learning_time(
     s = s / d  # a mode of input correlation d is a white mode
     require_reachable(u0, uf, s)
     p = 2 - 2 / (n_layers - 1)
-    return (time_between(u0, uf, s, p) * s**p)[()]
+    return relative_time_between(u0, uf, s, p)[()]
 
 
-@described
+@closed_form
 def infinite_depth_learning_time(
     u0: ArrayLike, uf: ArrayLike, *, s: ArrayLike, tau: ArrayLike, d: ArrayLike = 1.0
 ) -> Array:
@@ -311,7 +316,7 @@ def infinite_depth_learning_time(
     return (time_between(u0, uf, s, np.full(u0.shape, 2.0)) * tau)[()]
 
 
-@described
+@closed_form
 def infinite_depth_mode_strength(
     scaled_t: ArrayLike, *, s: ArrayLike, u0: ArrayLike, tau: ArrayLike, d: ArrayLike = 1.0
 ) -> Array:
@@ -352,10 +357,11 @@ def infinite_depth_mode_strength(
     )
     require_in_range(d, s=s, tau=tau)
     s, tau = s / d, tau / d  # a mode of input correlation d is a white mode
-    return clipped(_deep_mode_strength(t / tau, s, u0, np.full(t.shape, 2.0)), u0, s)
+    time = np.minimum(t / tau, _FOR_EVER)
+    return clipped(_deep_mode_strength(time, s, u0, np.full(t.shape, 2.0)), u0, s)
 
 
-@described
+@closed_form
 def infinite_depth_optimal_learning_time(
     u0: ArrayLike, uf: ArrayLike, *, s: ArrayLike, d: ArrayLike = 1.0
 ) -> Array:
@@ -395,7 +401,7 @@ def infinite_depth_optimal_learning_time(
     require_in_range(d, s=s)
     s = s / d  # a mode of input correlation d is a white mode
     require_reachable(u0, uf, s)
-    return (time_between(u0, uf, s, np.full(u0.shape, 2.0)) * s**2)[()]
+    return relative_time_between(u0, uf, s, np.full(u0.shape, 2.0))[()]
 
 
 def _two_layer_mode_strength(time: Array, s: Array, u0: Array, p: Array) -> Array:
@@ -403,15 +409,21 @@ def _two_layer_mode_strength(time: Array, s: Array, u0: Array, p: Array) -> Arra
 
 
 def _three_layer_mode_strength(time: Array, s: Array, u0: Array, p: Array) -> Array:
-    return ratio(u0, np.exp(-s * time) + u0 * time * exprel(-s * time))
+    x = s * time
+    # Each in the form that divides by the larger of u0 and s.
+    learned = np.where(x > 1, -np.expm1(-x) / s, time * exprel(-x))
+    grown = ratio(u0, np.exp(-x) + u0 * learned)
+    return np.where(u0 < s, grown, 1 / (np.exp(-x) / u0 + learned))
 
 
 def _deep_mode_strength(time: Array, s: Array, u0: Array, p: Array) -> Array:
     """Solve du/dtime = u**p (s - u), 1 < p <= 2, for u(time)."""
-    # With s = 0 nothing is left to invert; the general case divides by s.
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        u = np.where(s == 0, u0 * (1 + p * time * u0**p) ** (-1 / p), u0)
     moving = (s > 0) & (u0 > 0) & (u0 != s) & (time > 0)
+    if moving.all():
+        return strength_after(time, u0, s, p)
+    # With s = 0 nothing is left to invert; the general case divides by s.
+    log_growth = np.log(p) + np.log(time) + p * np.log(u0)
+    u = np.where(s == 0, u0 * np.exp(-np.logaddexp(0, log_growth) / p), u0)
     if moving.any():
         u[moving] = strength_after(time[moving], u0[moving], s[moving], p[moving])
     return u

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import exprel
 
-from dlnlib._checks import finite, not_negative, positive
+from dlnlib._checks import finite, not_negative, positive, require
 from dlnlib._typing import Array
 from dlnlib.exact._arguments import (
     arguments,
     clipped,
-    described,
+    closed_form,
     each,
     ratio,
     require_in_range,
@@ -31,6 +31,10 @@ __all__ = [
     "unbalanced_learning_time",
     "unbalanced_mode_strength",
 ]
+
+
+# Rates are quadratic in layer strengths; beyond the square of this they leave the range of doubles.
+_LARGEST = 1e150
 
 
 class LayerStrengths(NamedTuple):
@@ -48,7 +52,7 @@ class LayerStrengths(NamedTuple):
     b: Array
 
 
-@described
+@closed_form
 def unbalanced_mode_strength(
     t: ArrayLike,
     *,
@@ -94,20 +98,12 @@ def unbalanced_mode_strength(
     >>> print(unbalanced_mode_strength([0, 1, 9], a0=1.0, b0=-0.5, s=1.0, tau=1.0).round(3))
     [-0.5    0.376  1.   ]
     """
-    t, s, a0, b0, tau = _white_arguments(t, s=s, a0=a0, b0=b0, tau=tau, d=d)
-    u0, P0, Q0 = a0 * b0, a0 + b0, a0 - b0
-    f, h, p, q = _course(t / tau, s, P0, Q0)
-    # The weights of u0 and s add up to one, and neither is a difference.
-    start = u0 * (h / p / q) ** 2
-    learned = s * (f / 2 * ((P0 / p) ** 2 + (Q0 / q) ** 2))
-    # Close to the saddle they cancel, and the squares of sum and difference do not.
-    P, Q = P0 / p * q, Q0 / q * p
-    close = P**2 + Q**2 < 2 * (np.abs(start) + learned)
-    u = np.where(close, (P - Q) * (P + Q) / 4, start + learned)
-    return clipped(u, u0, np.where(a0 == -b0, 0.0, s))
+    time, s, a0, b0 = _white_arguments(t, s=s, a0=a0, b0=b0, tau=tau, d=d)
+    u = _strength(time, s, a0, b0)
+    return clipped(u, a0 * b0, np.where(a0 == -b0, 0.0, s))
 
 
-@described
+@closed_form
 def unbalanced_layer_strengths(
     t: ArrayLike,
     *,
@@ -163,23 +159,28 @@ def unbalanced_layer_strengths(
     >>> print(a.round(3), b.round(3))
     [1.    0.952 1.201] [-0.5    0.395  0.832]
     """
-    t, s, a0, b0, tau = _white_arguments(t, s=s, a0=a0, b0=b0, tau=tau, d=d)
+    time, s, a0, b0 = _white_arguments(t, s=s, a0=a0, b0=b0, tau=tau, d=d)
     P0, Q0 = a0 + b0, a0 - b0
-    f, _, p, q = _course(t / tau, s, P0, Q0)
+    f, _, p, q = _course(time, s, P0, Q0)
     # A short way is a small rotation, which keeps a layer that is far smaller than the other.
-    with np.errstate(over="ignore"):
-        sinh = (s - a0 * b0) * f / p / q
-        cosh = np.hypot(1, sinh)
+    sinh = (s - a0 * b0) * f / p / q
+    cosh = np.hypot(1, sinh)
     short = np.abs(sinh) < 1
     sinh, cosh = np.where(short, sinh, 0.0), np.where(short, cosh, 1.0)
     # Over a long way sum and difference move by factors, which keeps a sum that is all but zero.
     P, Q = P0 / p * q, Q0 / q * p
     a = np.where(short, a0 * cosh + b0 * sinh, (P + Q) / 2)
     b = np.where(short, b0 * cosh + a0 * sinh, (P - Q) / 2)
-    return LayerStrengths(a[()], b[()])
+    # A layer that becomes far smaller than it was, and the other is, is what that leaves of u.
+    u = _strength(time, s, a0, b0)
+
+    def kept(x: Array, x0: Array, y: Array) -> Array:
+        return np.where((2 * np.abs(x) < np.minimum(np.abs(x0), np.abs(y))), u / y, x)
+
+    return LayerStrengths(kept(a, a0, b)[()], kept(b, b0, a)[()])
 
 
-@described
+@closed_form
 def unbalanced_learning_time(
     a0: ArrayLike,
     b0: ArrayLike,
@@ -234,6 +235,7 @@ def unbalanced_learning_time(
     )
     require_in_range(d, s=s, tau=tau)
     s, tau = s / d, tau / d  # a mode of input correlation d is a white mode
+    _require_squares(s, a0=a0, b0=b0, uf=uf)
     u0, c = a0 * b0, np.abs(a0 - b0) * np.abs(a0 + b0)
     to_saddle = a0 == -b0
     require_reachable(u0, uf, np.where(to_saddle, 0.0, s))
@@ -245,9 +247,8 @@ def unbalanced_learning_time(
     distance = m0 + c * ratio(c, m_plus)
     room = 2 * np.abs(s - uf) * ratio(m_plus + mf, D + rf)
     gap = 2 * np.abs(uf - u0) * ratio(mf + m0, r0 + rf)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        away = _log1p_over(np.log(gap) - np.log(distance) - np.log(room), 2 * D)
-        saddle = _log1p_over(np.log(np.abs(uf - u0)) - np.log(-uf) - np.log(s - u0), s)
+    away = _log1p_over(np.log(gap) - np.log(distance) - np.log(room), 2 * D)
+    saddle = _log1p_over(np.log(np.abs(uf - u0)) - np.log(-uf) - np.log(s - u0), s)
     t = tau * np.where(to_saddle, saddle / 2, 2 * away)
     return np.where(uf == u0, 0.0, t)[()]
 
@@ -260,7 +261,30 @@ def _white_arguments(
         each(not_negative, t=t, s=s), each(finite, a0=a0, b0=b0), each(positive, tau=tau, d=d)
     )
     require_in_range(d, s=s, tau=tau)
-    return t, s / d, a0, b0, tau / d
+    _require_squares(s / d, a0=a0, b0=b0)
+    # A time that overflows is as good as for ever.
+    return np.minimum(t / (tau / d), np.finfo(float).max), s / d, a0, b0
+
+
+def _require_squares(s: Array, **values: Array) -> None:
+    """Require that the rate of learning stays in range."""
+    require("s", s, s <= _LARGEST**2, f"must not take s / d beyond {_LARGEST**2:g}")
+    for name, value in values.items():
+        largest = _LARGEST**2 if name == "uf" else _LARGEST
+        require(name, value, np.abs(value) <= largest, f"must not be beyond {largest:g} in size")
+
+
+def _strength(time: Array, s: Array, a0: Array, b0: Array) -> Array:
+    """Return the mode strength after a time in units of tau."""
+    u0, P0, Q0 = a0 * b0, a0 + b0, a0 - b0
+    f, h, p, q = _course(time, s, P0, Q0)
+    # The weights of u0 and s add up to one, and neither is a difference; from u0 < 0 the sum is.
+    start = u0 * (h / p / q) ** 2
+    learned = s * (f / 2 * ((P0 / p) ** 2 + (Q0 / q) ** 2))
+    # Close to the saddle it cancels more than the squares of sum and difference do.
+    P, Q = P0 / p * q, Q0 / q * p
+    close = P**2 + Q**2 < 2 * (np.abs(start) + learned)
+    return np.where(close, (P - Q) * (P + Q) / 4, start + learned)
 
 
 def _course(time: Array, s: Array, P0: Array, Q0: Array) -> tuple[Array, ...]:
@@ -281,10 +305,11 @@ def _course(time: Array, s: Array, P0: Array, Q0: Array) -> tuple[Array, ...]:
     below = ratio(c, above)
     # The floor only matters on the way to the saddle, where P0 = 0.
     h = np.maximum(np.exp(-D * time / 2), np.finfo(float).smallest_subnormal)
-    f = time * exprel(-D * time)
+    f = np.where(D * time > 1, (1 - h * h) / D, time * exprel(-D * time))
     root_f = np.sqrt(f / 2)
     p, q = np.hypot(np.hypot(P0, below) * root_f, h), np.hypot(np.hypot(Q0, above) * root_f, h)
-    return f, h, p, q
+    # A sum so small that even its root is out of digits is refused.
+    return f, h, np.where((P0 != 0) & (p < np.finfo(float).tiny), np.nan, p), q
 
 
 def _squared_sum(u: Array, r: Array, c: Array) -> Array:
@@ -294,7 +319,6 @@ def _squared_sum(u: Array, r: Array, c: Array) -> Array:
 
 def _log1p_over(log_x: Array, scale: Array) -> Array:
     """Return log1p(scale x) / scale, which is x at scale 0, for an x that may overflow."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        log_y = log_x + np.log(scale)
-        small = (scale == 0) | (log_y < -40)
-        return np.where(small, np.exp(log_x), np.logaddexp(0, log_y) / scale)
+    log_y = log_x + np.log(scale)
+    small = (scale == 0) | (log_y < -40)
+    return np.where(small, np.exp(log_x), np.logaddexp(0, log_y) / scale)
