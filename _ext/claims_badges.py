@@ -1,28 +1,27 @@
 """Put the ledger's verdicts beside the equations, figures and sections that they are about.
 
 A claim names the label of its place; wherever a page has that label, the verdicts on record
-follow it, linked to their rows. The role {claims}`confirmed`, or `all`, gives a number of claims.
+follow it, linked to their rows. The role {claims}`paper, confirmed` gives the number of claims
+that are all of what is named: a verdict, a kind, whose statements they are; or `all`.
 """
-
-from collections import Counter
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
 from ledger import CLAIMS, VERDICTS, recorded_verdicts
-from ledger.record import RECORD
+from ledger.record import KINDS, OURS, PAPER, RECORD
 
 
 def badges(names, docname):
-    """Return a paragraph with one badge for each verdict on some claims."""
+    """Return a paragraph with one badge for each verdict on some claims, given by their ids."""
     recorded, paragraph = recorded_verdicts(), nodes.paragraph(classes=["claims"])
     ledger = "../" * docname.count("/") + "chapters/ledger.html"
     for i, verdict in enumerate(VERDICTS):
-        found = [name for name in names if recorded.get(name) == verdict]
+        found = [CLAIMS[name] for name in names if recorded.get(name) == verdict]
         if found:
             text = verdict if len(found) == 1 else f"{verdict} × {len(found)}"
-            target = {"internal": True, "refuri": f"{ledger}#claim-{found[0]}"}
-            hint = {"reftitle": "In the ledger: " + " ".join(found)}
+            target = {"internal": True, "refuri": f"{ledger}#{found[0].anchor}"}
+            hint = {"reftitle": "In the ledger: " + " ".join(claim.name for claim in found)}
             classes = ["claim", f"claim-{i}"]
             paragraph += nodes.reference("", text, classes=classes, **target, **hint)
     return paragraph
@@ -32,7 +31,7 @@ def place_badges(app, doctree):
     """Insert badges after whatever carries the label of a claim."""
     by_label = {}
     for claim in CLAIMS.values():
-        by_label.setdefault(claim.label, []).append(claim.name)
+        by_label.setdefault(claim.label, []).append(claim.id)
     for node in list(doctree.findall(nodes.Element)):
         for label in {node.get("label"), *node.get("ids", ())} & by_label.keys():
             if not isinstance(node, nodes.target):
@@ -44,18 +43,30 @@ def place_badges(app, doctree):
                 app.env.note_dependency(str(RECORD))
 
 
+def count(text):
+    """Return how many claims are all of what a text names."""
+    recorded, words = recorded_verdicts(), {word.strip() for word in text.split(",")}
+    if unknown := words - {"all", PAPER, OURS, *KINDS, *VERDICTS}:
+        raise ValueError(f"no such verdict, kind or source: {', '.join(sorted(unknown))}")
+    facts = [
+        {"all", claim.source, claim.kind, recorded[claim.id]}
+        for claim in CLAIMS.values()
+        if claim.id in recorded
+    ]
+    return sum(words <= known for known in facts)
+
+
 class Count(SphinxRole):
-    """How many claims came out in a certain way, or how many there are."""
+    """How many claims are of a certain kind, and came out in a certain way."""
 
     def run(self):
         """Return the number."""
         self.env.note_dependency(str(RECORD))
-        counts = Counter(recorded_verdicts().values())
-        if self.text not in (*VERDICTS, "all"):
-            message = self.inliner.reporter.error(f"no such verdict: {self.text}")
+        try:
+            return [nodes.Text(str(count(self.text)))], []
+        except ValueError as problem:
+            message = self.inliner.reporter.error(str(problem))
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
-        number = counts.total() if self.text == "all" else counts[self.text]
-        return [nodes.Text(str(number))], []
 
 
 def setup(app):

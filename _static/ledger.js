@@ -4,37 +4,39 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!table) return;
   const body = table.tBodies[0];
   const rows = [...body.rows];
-  const verdict = (row) => row.cells[4].textContent;
 
-  const choice = (label, values) => {
+  // What rows can be filtered by: a label for "any", and what a row has.
+  const facts = [
+    ["every section", (row) => row.dataset.section],
+    ["every kind", (row) => row.dataset.kind],
+    ["the paper's and ours", (row) => row.dataset.source],
+    ["every verdict", (row) => row.cells[4].textContent],
+  ];
+  const choices = facts.map(([label, fact]) => {
     const select = document.createElement("select");
     select.setAttribute("aria-label", label);
     select.add(new Option(label, ""));
-    for (const value of new Set(values)) select.add(new Option(value, value));
+    for (const value of new Set(rows.map(fact))) select.add(new Option(value, value));
     return select;
-  };
+  });
   const search = Object.assign(document.createElement("input"), {
     type: "search",
     placeholder: "filter: words of a statement, an id, a place",
     size: 38,
   });
   search.setAttribute("aria-label", "filter");
-  const section = choice("every section", rows.map((row) => row.dataset.section));
-  const outcome = choice("every verdict", rows.map(verdict));
   const count = document.createElement("output");
   const controls = document.createElement("div");
   controls.className = "ledger-filter";
-  controls.append(search, section, outcome, count);
+  controls.append(search, ...choices, count);
   table.before(controls);
 
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/);
     for (const row of rows) {
       const text = row.textContent.toLowerCase();
-      row.hidden =
-        !words.every((word) => text.includes(word)) ||
-        (section.value && row.dataset.section !== section.value) ||
-        (outcome.value && verdict(row) !== outcome.value);
+      const chosen = choices.every(({ value }, i) => !value || facts[i][1](row) === value);
+      row.hidden = !chosen || !words.every((word) => text.includes(word));
     }
     count.value = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
   };
@@ -43,9 +45,8 @@ document.addEventListener("DOMContentLoaded", () => {
   // A place sorts as in the paper, a number by size, anything else by its words.
   const key = (row, i) => {
     if (i === 0) return rows.indexOf(row);
-    const text = row.cells[i].textContent;
-    const number = parseFloat(text.replace(/^[≤≥] /, ""));
-    return i === 1 || Number.isNaN(number) ? text : number;
+    const { value } = row.cells[i].dataset;
+    return value === undefined ? row.cells[i].textContent : Number(value);
   };
   [...table.tHead.rows[0].cells].forEach((head, i) => {
     const button = document.createElement("button");

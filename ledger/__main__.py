@@ -5,71 +5,145 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import math
+import os
 import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from ledger import (
-    CLAIMS,
-    Amendment,
-    Check,
-    Claim,
-    Result,
-    evaluate,
-    passes,
-    recorded_verdicts,
-    summary,
-)
-from ledger.record import RECORD, TABLES, missing_tables
+from ledger import CLAIMS, Check, Claim, Result, evaluate, find, recorded_verdicts, summary
+from ledger.record import CHECKOUT, NOT_CONFIRMED, OURS, RECORD, missing_tables
+from ledger.spelling import legible, make_legible, outcome
 
 __all__ = ["main"]
 
-_ROW = "{:<30} {:<26} {:<27} {:<34} {:>6}"
+_HELP = """\
+Measure statements of the paper, and ours about it, and compare the verdicts
+with those on record. All of them take about three minutes, most of it for
+Figs. 3 to 7; most take less than a second alone.
+
+sections: {sections}
+--section 1 means 1.1, 1.2 and so on.
+
+examples:
+  python -m ledger --list
+  python -m ledger --id eq-12
+  python -m ledger --section 1.3 --json
+"""
+_STATUS = """\
+exit status:
+  0  every verdict that was measured is the one on record. That does not mean
+     that all hold: a verdict of "not confirmed" can be on record. The last
+     lines count them.
+  1  a verdict is not the one on record; with other versions of NumPy or on
+     another machine, rounding can do that where a run is chaotic
+  2  the command was wrong
+  3  nothing was measured, because the tables of the book are missing. They are
+     in a checkout of the repository, not in the installed package. Rows that
+     need none are measured without them.
+"""
+_ROW = "{:<24} {:<21} {:<26} {:>5}"
+_ITEM = "{:<24} {:<4} {:<14} {:<5} {}"
+_WIDTH = 79
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and compare with the record."""
-    options = _parser().parse_args(arguments)
-    claims = _selected(options.section, options.id)
-    measurable = [claim for claim in claims if not missing_tables(claim)]
+    for stream in (sys.stdout, sys.stderr):
+        make_legible(stream)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        claims = _selected(options.paper, options.section, options.id)
+    except ValueError as problem:
+        parser.error(str(problem))
+    if options.record and not CHECKOUT:
+        parser.error("argument --record: the record is kept in a checkout of the repository")
+    if options.cache and Path(options.cache).exists() and not Path(options.cache).is_dir():
+        parser.error(f"argument --cache: {options.cache} is no folder")
+    if options.list:
+        print(_listed(claims, as_json=options.json))
+        return 0
+    return _measure(claims, options)
+
+
+def _measure(claims: list[Claim], options: argparse.Namespace) -> int:
+    """Measure claims, print what comes out, and return the exit status."""
+    rows, verdicts = [], {}
     if not options.json:
-        print(_ROW.format("claim", "where", "verdict", "measured", "s"))
-    results = []
-    for claim in measurable:
-        results.append(evaluate(claim, cache=options.cache))
+        print(_ROW.format("claim", "where", "verdict", "s"))
+    for claim, result in _results(claims, options.cache):
+        rows.append(_as_dict(claim, result))
+        if result is not None:
+            verdicts[claim.id] = result.verdict
         if not options.json:
-            print(_detail(results[-1]) if options.id else _line(results[-1]), flush=True)
-    verdicts = {result.claim.name: result.verdict for result in results}
+            print(_detail(claim, result) if options.id else _line(claim, result), flush=True)
     if options.json:
-        print(json.dumps([_as_dict(result) for result in results], indent=1, ensure_ascii=False))
-    else:
-        print(summary(verdicts))
+        print(json.dumps(rows, indent=1, allow_nan=False))
+    elif not options.id:
+        print("", *map(_wrapped, summary(claims, verdicts).split("\n")), sep="\n")
+    changed = _changed(verdicts)
+    for line in changed:
+        print(line, file=sys.stderr)
     if options.record:
         _record(verdicts)
-    problems = [*_not_measured(claims), *_changed(verdicts)]
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 1 if problems else 0
+        print(f"{len(changed)} of {len(verdicts)} verdicts were not on record", file=sys.stderr)
+        return 0
+    return 1 if changed else 0 if verdicts else 3
 
 
-def _selected(section: str, names: list[str]) -> list[Claim]:
-    """Return the claims of a section, or those of them that are named."""
-    found = [claim for claim in CLAIMS.values() if claim.section.startswith(section)]
-    if unknown := set(names) - {claim.name for claim in found}:
-        sys.exit(f"no such claim: {', '.join(sorted(unknown))}")
-    return [claim for claim in found if not names or claim.name in names]
+def _results(claims: Iterable[Claim], cache: str | None) -> Iterator[tuple[Claim, Result | None]]:
+    """Measure claims one by one, those whose tables are there; on a terminal, say which."""
+    for claim in claims:
+        if missing_tables(claim):
+            yield claim, None
+            continue
+        note = f"measuring {claim.id} ..."
+        shown = sys.stderr.isatty()
+        if shown:
+            print(note, end="", file=sys.stderr, flush=True)
+        try:
+            result = evaluate(claim, cache=cache)
+        finally:
+            if shown:
+                print("\r" + " " * len(note), end="\r", file=sys.stderr, flush=True)
+        yield claim, result
 
 
-def _not_measured(claims: list[Claim]) -> list[str]:
-    """Say which claims cannot be measured, as a table that they read is missing."""
-    missing = [(claim.name, table) for claim in claims for table in missing_tables(claim)]
-    reason = "is missing: run the ledger in a checkout of the repository"
-    return [f"{name}: not measured, {TABLES / table} {reason}" for name, table in missing]
+def _selected(paper: str | None, section: str | None, names: list[str]) -> list[Claim]:
+    """Return the claims about a paper, of a section, or those of them that are named."""
+    claims = list(CLAIMS.values())
+    if paper is not None:
+        claims = _kept(claims, "paper", paper, [c.paper == paper for c in claims])
+    if section is not None:
+        wanted = section.lower()
+        inside = [f"{c.section}.".lower().startswith(f"{wanted}.") for c in claims]
+        claims = _kept(claims, "section", section, inside)
+    chosen = {}
+    for name in names:
+        found = [c for c in claims if name in (c.id, c.name)]
+        claim = found[0] if len(found) == 1 else find(name)
+        if claim not in claims:
+            asked = " ".join(filter(None, (paper, section)))
+            raise ValueError(f"{claim.id} is in section {claim.section}, not in {asked}")
+        chosen[claim.id] = claim
+    return [c for c in claims if c.id in chosen or not names]
+
+
+def _kept(claims: list[Claim], title: str, wanted: str, inside: list[bool]) -> list[Claim]:
+    """Return those claims that are inside, or say what there is if none is."""
+    if not any(inside):
+        there = ", ".join(dict.fromkeys(getattr(claim, title) for claim in claims))
+        raise ValueError(f"no {title} {wanted!r} in the ledger, which has {there}")
+    return [claim for claim, is_inside in zip(claims, inside, strict=True) if is_inside]
 
 
 def _changed(verdicts: dict[str, str]) -> list[str]:
     """Say which verdicts are not those on record."""
     known = recorded_verdicts()
     return [
-        f"{name}: {verdict}, on record {known.get(name)}"
+        f"{name}: {verdict}, on record {known.get(name, 'not yet')}"
         for name, verdict in verdicts.items()
         if verdict != known.get(name)
     ]
@@ -77,70 +151,157 @@ def _changed(verdicts: dict[str, str]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser("python -m ledger", description=__doc__)
-    parser.add_argument("--section", default="", help="only those of a section: 1.3, 2, B, ...")
-    parser.add_argument("--id", nargs="+", default=[], help="only these, in full")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--record", action="store_true", help="put the verdicts on record")
-    parser.add_argument("--cache", help="folder that keeps measurements by the same code")
+    sections = ", ".join(dict.fromkeys(claim.section for claim in CLAIMS.values()))
+    parser = argparse.ArgumentParser(
+        "python -m ledger",
+        description=_HELP.format(sections=sections),
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--list", action="store_true", help="list claims and recorded verdicts, measure nothing")
+    add("--id", nargs="+", default=[], metavar="ID", help="only these, with all there is to know")
+    add("--section", help="only those of a section or appendix")
+    add("--paper", help="only those about a paper, such as saxe2014")
+    add("--json", action="store_true", help="print JSON, whose infinite numbers are strings")
+    add("--record", action="store_true", help="put the verdicts on record, and say what changed")
+    add("--cache", metavar="FOLDER", help="keep measurements for the next run by the same code")
     return parser
 
 
-def _line(result: Result) -> str:
-    """Return a row of the table."""
-    claim, check = result.claim, result.finding.stated
-    shown = f"{check.measured:.4g} {check.relation} {check.expected:.4g}"
-    shown += f" ± {check.tolerance:.1g}" if check.relation == "=" else ""
-    return _ROW.format(claim.name, claim.where, result.verdict, shown, f"{result.seconds:.1f}")
+def _listed(claims: list[Claim], *, as_json: bool) -> str:
+    """Return a list of claims that were not measured."""
+    known = recorded_verdicts()
+    if as_json:
+        rows = [{**_plain(claim), "recorded": known.get(claim.id)} for claim in claims]
+        return json.dumps(rows, indent=1)
+    lines = [_ITEM.format("claim", "in", "kind", "whose", "verdict on record")]
+    for claim in claims:
+        recorded = known.get(claim.id, "none yet")
+        lines.append(
+            _ITEM.format(_name(claim), claim.section, claim.kind, claim.source, recorded).rstrip()
+        )
+    return "\n".join(lines)
 
 
-def _detail(result: Result) -> str:
+def _line(claim: Claim, result: Result | None) -> str:
+    """Return the rows of a claim in the table."""
+    whose = "ours, " if claim.source == OURS else ""
+    if result is None:
+        return f"{_head(claim, None)}\n{_wrapped(f'{whose}{claim.kind}: {_reason(claim)}', 4)}"
+    stated, *amendments = _checks(result)
+    rows = [f"{whose}{claim.kind}: {outcome(stated[1])}"]
+    rows += [f"{title}; {outcome(check)}" for title, check in amendments]
+    if result.verdict == NOT_CONFIRMED:
+        rows.append(claim.statement)
+    return "\n".join([_head(claim, result), *(_wrapped(row, 4) for row in rows)])
+
+
+def _detail(claim: Claim, result: Result | None) -> str:
     """Return all there is to know about a claim."""
-    claim, finding = result.claim, result.finding
-    lines = [_line(result), "", f"  {claim.statement}", f"  As stated: {_spell(finding.stated)}"]
-    for title, amendment in (("Condition", finding.condition), ("Right", finding.correction)):
-        if amendment is not None:
-            lines += [f"  {title}: {amendment.text}", f"    {_spell(amendment.check)}"]
+    whose = "our own statement" if claim.source == OURS else f"a statement of {claim.paper}"
+    lines = [_head(claim, result), _wrapped(f"{claim.id}, {whose}, {claim.kind}", 2), ""]
+    lines += [_wrapped(claim.statement, 2), ""]
+    if result is None:
+        lines.append(_wrapped(f"not measured: {_reason(claim)}", 2))
+    else:
+        for title, check in _checks(result):
+            lines.append(_wrapped(title, 2))
+            lines.append(_wrapped(f"{outcome(check)} ({check.reason})", 4))
     return "\n".join([*lines, "", inspect.getsource(claim.measure)])
 
 
-def _spell(check: Check) -> str:
-    """Write a check out."""
-    held = "holds" if passes(check) else "fails"
-    tolerance = f" ± {check.tolerance:.2g}" if check.relation == "=" else ""
-    return (
-        f"measured {check.measured:.6g}, expected {check.relation} {check.expected:.6g}"
-        f"{tolerance} ({check.reason}): {held}"
-    )
+def _head(claim: Claim, result: Result | None) -> str:
+    """Return the first row of a claim."""
+    where = legible(claim.where, sys.stdout.encoding)
+    if result is None:
+        return _ROW.format(_name(claim), where, "not measured", "").rstrip()
+    return _ROW.format(_name(claim), where, result.verdict, f"{result.seconds:.1f}")
 
 
-def _as_dict(result: Result) -> dict[str, object]:
-    """Return a result with its claim as plain values."""
-    claim, finding = result.claim, result.finding
+def _checks(result: Result) -> list[tuple[str, Check]]:
+    """Return the checks of a result with their titles, the one as stated first."""
+    stated, condition, correction = result.finding
+    checks = [("as stated", stated)]
+    for title, amendment in (("condition", condition), ("right form", correction)):
+        if amendment is not None:
+            checks.append((f"{title}: {amendment.text}", amendment.check))
+    return checks
+
+
+def _wrapped(text: str, indent: int = 0) -> str:
+    """Return a paragraph that fits a terminal."""
+    margin = " " * indent
+    plain = legible(text, sys.stdout.encoding)
+    return textwrap.fill(plain, _WIDTH, initial_indent=margin, subsequent_indent=margin)
+
+
+def _name(claim: Claim) -> str:
+    """Return the shortest name that finds a claim."""
+    alone = [c.name for c in CLAIMS.values()].count(claim.name) == 1
+    return claim.name if alone else claim.id
+
+
+def _reason(claim: Claim) -> str:
+    """Say why a claim can't be measured."""
+    tables = " and ".join(f"chapters/data/{table}" for table in missing_tables(claim))
+    return f"needs {tables}, which a checkout of the repository has"
+
+
+def _as_dict(claim: Claim, result: Result | None) -> dict[str, object]:
+    """Return a claim with its result as plain values."""
+    row = {**_plain(claim), "measure": inspect.getsource(claim.measure)}
+    if result is None:
+        return {**row, "verdict": "not measured", "reason": _reason(claim)}
+    stated, condition, correction = result.finding
     return {
-        **claim._asdict(),
-        "measure": inspect.getsource(claim.measure),
-        "stated": finding.stated._asdict(),
-        "condition": _flat(finding.condition),
-        "correction": _flat(finding.correction),
+        **row,
         "verdict": result.verdict,
+        "stated": _finite(stated),
+        "condition": condition and {"text": condition.text, **_finite(condition.check)},
+        "correction": correction and {"text": correction.text, **_finite(correction.check)},
         "seconds": result.seconds,
     }
 
 
-def _flat(amendment: Amendment | None) -> dict[str, object] | None:
-    """Return an amendment with its check as plain values."""
-    if amendment is None:
-        return None
-    return {"text": amendment.text, **amendment.check._asdict()}
+def _plain(claim: Claim) -> dict[str, object]:
+    """Return a claim without its measurement as plain values."""
+    values = claim._asdict()
+    del values["measure"]
+    return {"id": claim.id, **values}
+
+
+def _finite(check: Check) -> dict[str, object]:
+    """Return a check as plain values; JSON has no infinite ones."""
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in {**check._asdict(), "outcome": outcome(check)}.items()
+    }
 
 
 def _record(verdicts: dict[str, str]) -> None:
     """Write verdicts into the record, in the ledger's order, and forget claims that are gone."""
-    known = (json.loads(RECORD.read_text("utf8")) if RECORD.exists() else {}) | verdicts
-    ordered = {name: known[name] for name in CLAIMS if name in known}
+    known = recorded_verdicts()
+    ordered = {name: (known | verdicts)[name] for name in CLAIMS if name in known | verdicts}
+    for name in known.keys() - ordered.keys():
+        print(f"{name}: {known[name]}, taken off the record", file=sys.stderr)
     RECORD.write_text(json.dumps(ordered, indent=1) + "\n", "utf8")
 
 
+def run() -> int:
+    """Run the command line, and end quietly where a reader or a user has had enough."""
+    try:
+        try:
+            return main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

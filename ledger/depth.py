@@ -39,6 +39,7 @@ from ledger.record import (
     FIGURE,
     IDENTITY,
     NUMBER,
+    OURS,
     QUALITATIVE,
     SCALING,
     SLIP,
@@ -156,10 +157,11 @@ def motion_of_equal_layers() -> Check:
 @claim(
     "eq-15-time",
     "Eq. 15",
-    "Its integral is the learning time, which the paper leaves as it is. Measured: the library's "
-    "closed form against quadrature, and against flow of networks of 3 to 30 layers.",
+    "The integral of Eq. 15 is the learning time, which the paper leaves as it is. Measured: the "
+    "library's closed form against quadrature, and against flow of networks of 3 to 30 layers.",
     section="2",
     kind=IDENTITY,
+    source=OURS,
     label="eq-depth-time",
 )
 def time_at_any_depth() -> Check:
@@ -195,7 +197,7 @@ def infinite_depth() -> Check:
 @claim(
     "eq-17",
     "Eq. 17",
-    "Integrated, Eq. 16 gives the learning time in elementary functions. Measured: formula and "
+    "Eq. 16, integrated, gives the learning time in elementary functions. Measured: formula and "
     "library against quadrature.",
     section="2",
     kind=IDENTITY,
@@ -212,64 +214,78 @@ def infinite_depth_time() -> Check:
 @claim(
     "sec-2-fixed-rate",
     "§2",
-    "At a fixed learning rate learning time falls to zero with depth. Reading: like 1/N_l, "
-    "between 1,000 and 100,000 layers.",
+    "At a fixed learning rate learning time falls to zero with depth. Reading: like 1/N_l. "
+    "Measured: exponent of the steps of descent from 0.1 to 0.9, 300 to 10,000 layers, at the "
+    "rate 1e-6, which is stable for all.",
     section="2",
     kind=SCALING,
     label="eq-17",
 )
 def fixed_rate() -> Check:
-    n = np.geomspace(1e3, 1e5, 5).astype(int)
-    t = exact.learning_time(0.1, 0.9, s=1.0, tau=1.0, n_layers=n)
-    return equal(exponent(n, t), -1, Tolerance(0.01, "corrections of order 1/1000"))
+    n = np.array([300, 1000, 3000, 10_000])
+    steps = [_steps_needed(0.1, int(k), 1e-6) for k in n]
+    return equal(exponent(n, steps), -1, Tolerance(0.01, "corrections of order 1/300"))
 
 
 @claim(
     "sec-2-rate-depth",
     "§2",
-    "The largest stable rate falls as 1/N_l. Measured: exponent of the rate up to which descent "
-    "of simulated chains settles, 20 to 100 layers.",
+    "Stable learning rates fall as 1/N_l for large N_l. Measured: exponent of the rate up to which "
+    "descent of simulated chains settles, 20 to 100 layers, searched from 1e-6 to 10.",
     section="2",
     kind=SCALING,
     label="fig-b-rate",
 )
 def stable_rate_and_depth() -> Check:
-    n = np.array([20, 30, 50, 70, 100])
-    rates = [_largest_settling_rate(int(k)) for k in n]
+    n = np.array([20, 30, 50, 100])
+    rates = [_largest_settling_rate(int(k), 1.0) for k in n]
     return equal(exponent(n, rates), -1, Tolerance(0.05, "it is the weights, N_l - 1, that count"))
 
 
 @claim(
     "sec-2-rate-strength",
     "§2",
-    "The largest stable rate falls as 1/s². Measured: exponent of the rate up to which simulated "
-    "chains settle, s from 1 to 4, at three layers.",
+    "Stable learning rates fall as 1/s² for large N_l. Measured: exponent of the rate up to which "
+    "simulated chains settle, s from 1/2 to 2, at 100 layers, searched from 1e-6 to 10.",
     section="2",
     kind=SCALING,
     label="fig-b-rate",
 )
-def stable_rate_and_strength() -> Finding:
-    s = np.array([1.0, 2.0, 4.0])
-    found = {n: exponent(s, [_largest_settling_rate(n, x) for x in s]) for n in (3, 100)}
-    off = Tolerance(0.05, "2/L, 0.02 at a hundred layers, and the grid of rates, 0.5 %")
-    deep = Amendment("at many layers: measured at 100", equal(found[100], -2, off))
-    return Finding(equal(found[3], -2, off), condition=deep)
+def stable_rate_and_strength() -> Check:
+    s = np.array([0.5, 1.0, 2.0])
+    rates = [_largest_settling_rate(100, x) for x in s]
+    return equal(exponent(s, rates), -2, Tolerance(0.05, "2/L, which is 0.02, and 0.3 % of rate"))
+
+
+@claim(
+    "sec-2-rate-few",
+    "§2",
+    "At three layers stable learning rates fall as 1/s and not as 1/s². Measured: exponent of the "
+    "rate up to which simulated chains settle, s from 1/2 to 2.",
+    section="2",
+    kind=SCALING,
+    source=OURS,
+    label="fig-b-rate",
+)
+def stable_rate_of_three_layers() -> Check:
+    s = np.array([0.5, 1.0, 2.0])
+    rates = [_largest_settling_rate(3, x) for x in s]
+    return equal(exponent(s, rates), -1, Tolerance(0.01, "0.3 % of rate"))
 
 
 @claim(
     "sec-2-finite",
     "§2",
-    "At the largest stable rate learning time stays finite at infinite depth. Measured: flow at "
-    "that rate at 100,000 layers, over its time at 100 layers.",
+    "At rates that fall as 1/N_l learning time stays finite at infinite depth. Measured: steps of "
+    "descent from 0.01 to 0.99 at the rate 1/N_l, a million layers over a thousand.",
     section="2",
     kind=QUALITATIVE,
     label="fig-b-time",
 )
 def finite_at_the_stable_rate() -> Check:
-    n = np.array([100, 100_000])
-    tau = 1 / exact.stable_learning_rate(1.0, n_layers=n)
-    t = exact.learning_time(0.1, 0.9, s=1.0, tau=tau, n_layers=n)
-    return equal(t[1] / t[0], 1, Tolerance(0.1, "the reading: a tenth for a thousandfold depth"))
+    few, many = (_steps_needed(0.01, n, 1 / n) for n in (1000, 1_000_000))
+    reason = "corrections of order 1/1000, times ln 100; a power of depth would give more"
+    return equal(many / few, 1, Tolerance(0.02, reason))
 
 
 @claim(
@@ -283,7 +299,7 @@ def finite_at_the_stable_rate() -> Check:
 )
 def delay_of_infinite_depth() -> Check:
     eps = 1 / np.geomspace(30, 1000, 4)
-    extra = [_steps_needed(e, 10_000) - _steps_needed(e, 3) for e in eps]
+    extra = [_steps_needed(e, 10_000, 1 / 9999) - _steps_needed(e, 3, 1 / 2) for e in eps]
     return equal(exponent(1 / eps, extra), 1, Tolerance(0.05, "logarithms, and whole steps"))
 
 
@@ -291,8 +307,13 @@ def delay_of_infinite_depth() -> Check:
 
 GRID = np.logspace(-4, -7, 20)
 CHAOTIC = 54
+# Where draws of the hidden bases disagree on the fastest rate: of 48 in single precision 1, 5, 1,
+# 1 and 35 find another than was drawn; of 24 in double, on two kinds of processor, 1 and 8 do at
+# the last two.
+ROUNDED = (20, 28, 54, 64, 84)
 STEP = GRID[0] / GRID[1]
 COUNT = Tolerance(0, "a count")
+NEARLY = "the reading, nine tenths; raw pixels have 0.79. Set knowing 0.93 and 0.94"
 
 
 def _printed_4() -> NDArray[Any]:
@@ -337,18 +358,36 @@ def _epochs_at_printed_rates(*, untargeted: bool) -> Array:
 
 
 @shared
+def _single_precision_epochs(n_layers: int, grid_index: int) -> Array:
+    """Count epochs of twenty-four draws of the hidden bases; 300 updates at most."""
+    starts = [_start(n_layers, seed) for seed in range(24)]
+    run = training.gradient_descent(
+        [np.array(w) for w in zip(*starts, strict=True)],
+        _digits_in_krylov_space(),
+        learning_rate=GRID[grid_index],
+        n_steps=300,
+        threshold=1.3e4,
+        dtype=np.float32,
+        record_every=300,
+        reduce=False,
+    )
+    return np.where(run.status == "threshold", 1.0 + run.n_steps, np.inf)
+
+
+@shared
 def _figure_4() -> tuple[Array, Array]:
     """Race the 20 rates of Fig. 4 at its 15 depths; return epochs, and rates with ties averaged."""
-    found = []
-    for n in _printed_4()["n_layers"].tolist():
+    found, at_printed = [], _epochs_at_printed_rates(untargeted=True)
+    for n, epochs in zip(_printed_4()["n_layers"].tolist(), at_printed, strict=True):
         race = racing.race(
             _start(n),
             _digits_in_krylov_space(),
             learning_rates=GRID,
             threshold=1.3e4,
-            max_steps=300,
-            at_once=5,
-            patience=5,
+            # The winner needs no more than the rate that was drawn.
+            max_steps=int(min(epochs - 1, 300)),
+            at_once=1,
+            patience=2,
             reduce=False,
         )
         first = (race.status == "threshold") & (race.n_steps == race.learning_time)
@@ -386,24 +425,15 @@ def drawn_times() -> Finding:
     "which were tried first, miss it in one set of some 25.",
     section="2",
     kind=FIGURE,
+    source=OURS,
     label="fig-4",
     tables=("printed/fig4.csv",),
 )
 def drawn_time_of_a_chaotic_depth() -> Check:
     points = _printed_4()
     (point,) = points[points["n_layers"] == CHAOTIC]
-    starts = [_start(CHAOTIC, seed) for seed in range(24)]
-    run = training.gradient_descent(
-        [np.array(w) for w in zip(*starts, strict=True)],
-        _digits_in_krylov_space(),
-        learning_rate=GRID[point["grid_index"]],
-        n_steps=300,
-        threshold=1.3e4,
-        dtype=np.float32,
-        record_every=300,
-        reduce=False,
-    )
-    arrived = 1 + run.n_steps[run.status == "threshold"]
+    epochs = _single_precision_epochs(CHAOTIC, int(point["grid_index"]))
+    arrived = epochs[np.isfinite(epochs)]
     outside = max(arrived.min() - point["epochs"], point["epochs"] - arrived.max(), 0)
     return equal(outside, 0, Tolerance(0, "inside or not"))
 
@@ -412,16 +442,38 @@ def drawn_time_of_a_chaotic_depth() -> Check:
     "fig-4-rates",
     "Fig. 4 right",
     "The drawn rates are those at which learning is fastest. Measured: number of depths, of 15, at "
-    "which our own race finds the drawn rate, in double precision; rounding decides at some.",
+    "which our own race finds the drawn rate, and at 84 layers no draw of fig-4-rate-spread beats "
+    "it.",
     section="2",
     kind=FIGURE,
     label="fig-4",
     tables=("printed/fig4.csv",),
 )
-def drawn_rates() -> Check:
+def drawn_rates() -> Finding:
     rates, points = _figure_4()[1], _printed_4()
     inside = (rates >= points["rate_low"]) & (rates <= points["rate_high"])
-    return equal(np.sum(inside), len(inside), COUNT)
+    inside &= (points["n_layers"] != 84) | (_share_one_step_faster() == 0)
+    calm = ~np.isin(points["n_layers"], ROUNDED)
+    text = "but for 20, 28, 54, 64 and 84 layers, where rounding may decide: of the other ten"
+    others = Amendment(text, equal(np.sum(inside & calm), calm.sum(), COUNT))
+    return Finding(equal(np.sum(inside), len(inside), COUNT), condition=others)
+
+
+@claim(
+    "fig-4-rate-spread",
+    "Fig. 4 right",
+    "At 84 layers rounding decides which rate is fastest. Measured: of twenty-four draws of the "
+    "hidden bases in single precision, the share that one step faster on the grid is done before "
+    "the drawn 225 epochs, or the share that is not, whichever is less.",
+    section="2",
+    kind=FIGURE,
+    source=OURS,
+    label="fig-4",
+    tables=("printed/fig4.csv",),
+)
+def drawn_rate_of_a_chaotic_depth() -> Check:
+    share = _share_one_step_faster()
+    return at_least(min(share, 1 - share), 1 / 24, "one of each at least")
 
 
 @claim(
@@ -431,6 +483,7 @@ def drawn_rates() -> Check:
     "at three layers, over the drawn one.",
     section="2",
     kind=FIGURE,
+    source=OURS,
     label="fig-4",
     tables=("printed/fig4.csv",),
 )
@@ -447,6 +500,7 @@ def drawn_tie() -> Check:
     "depths but 54, of 14, at which the drawn time comes out to the epoch.",
     section="2",
     kind=FIGURE,
+    source=OURS,
     label="appendix-c",
     tables=("printed/fig4.csv",),
 )
@@ -466,6 +520,7 @@ def start_of_inputs_without_target() -> Finding:
     "must be of half the squared error summed over examples. Measured: error at u0 = 0.001.",
     section="2",
     kind=NUMBER,
+    source=OURS,
     label="fig-4",
 )
 def error_at_the_start() -> Check:
@@ -480,6 +535,7 @@ def error_at_the_start() -> Check:
     "would be four fifths of learning.",
     section="2",
     kind=NUMBER,
+    source=OURS,
     label="fig-4",
 )
 def floor_raw() -> Check:
@@ -493,6 +549,7 @@ def floor_raw() -> Check:
     "the whitened digits.",
     section="2",
     kind=NUMBER,
+    source=OURS,
     label="fig-4",
 )
 def floor_centred() -> Check:
@@ -510,7 +567,7 @@ def floor_centred() -> Check:
 )
 def nearly_complete() -> Check:
     return at_least(
-        (25_000 - 1.3e4) / (25_000 - networks.least_error(whitened_mnist())), 0.9, "the reading"
+        (25_000 - 1.3e4) / (25_000 - networks.least_error(whitened_mnist())), 0.9, NEARLY
     )
 
 
@@ -521,11 +578,12 @@ def nearly_complete() -> Check:
     "of what modes can do that learn separately.",
     section="2",
     kind=QUALITATIVE,
+    source=OURS,
     label="fig-4",
 )
 def nearly_complete_for_modes() -> Check:
     s, d = _strengths_and_variances()
-    return at_least((25_000 - 1.3e4) / np.sum(s**2 / (2 * d)), 0.9, "the reading")
+    return at_least((25_000 - 1.3e4) / np.sum(s**2 / (2 * d)), 0.9, NEARLY)
 
 
 @claim(
@@ -536,6 +594,7 @@ def nearly_complete_for_modes() -> Check:
     "against 784, both stepped as they are, relative.",
     section="2",
     kind=IDENTITY,
+    source=OURS,
     label="thm-reachable",
 )
 def width_does_not_matter() -> Check:
@@ -553,8 +612,8 @@ def width_does_not_matter() -> Check:
 @claim(
     "fig-4-saturates",
     "Fig. 4 left",
-    "Learning time saturates with depth. Reading: from 20 to 100 layers it grows by less than "
-    "half; above 1.5 the verdict would be another.",
+    "Learning time saturates with depth. Reading: from 20 to 100 layers it grows less than the "
+    "root of depth does.",
     section="2",
     kind=QUALITATIVE,
     label="fig-4",
@@ -562,26 +621,31 @@ def width_does_not_matter() -> Check:
 )
 def saturation() -> Check:
     epochs = dict(zip(_printed_4()["n_layers"].tolist(), _figure_4()[0], strict=True))
-    return at_most(epochs[100] / epochs[20], 1.5, "the reading")
+    reason = "the reading: half-way from constant to proportional, on log axes; set knowing 1.5"
+    return at_most(epochs[100] / epochs[20], np.sqrt(5), reason)
 
 
 @claim(
     "fig-4-rate-law",
     "Fig. 4 right",
-    "The best learning rate falls as 1/N_l. Measured: its exponent from 20 to 100 layers.",
+    "The best learning rate falls as 1/N_l. Measured: its exponent from 14 to 100 layers, of the "
+    "drawn rates or of ours at 14, 36, 44, 74, 94 and 100 layers, where rounding does not decide, "
+    "the farther from -1.",
     section="2",
     kind=SCALING,
     label="fig-4",
     tables=("printed/fig4.csv",),
 )
-def best_rate_and_depth() -> Finding:
-    points = _printed_4()
-    deep = points["n_layers"] >= 20
-    n, off = points["n_layers"][deep], Tolerance(0.1, "a grid of rates a factor of 1.44 apart")
-    both = _figure_4()[1], GRID[points["grid_index"]]
-    ours, drawn = (exponent(n, rates[deep]) for rates in both)
-    text = "for the drawn rates: at 84 layers a faster one may win, by rounding (fig-4-rates)"
-    return Finding(equal(ours, -1, off), condition=Amendment(text, equal(drawn, -1, off)))
+def best_rate_and_depth() -> Check:
+    n, drawn = _printed_4()["n_layers"], GRID[_printed_4()["grid_index"]]
+    deep, calm = n >= 14, (n >= 14) & ~np.isin(n, ROUNDED)
+    found = exponent(n[deep], drawn[deep]), exponent(n[calm], _figure_4()[1][calm])
+    error = np.log(STEP) / np.sqrt(12) / np.sqrt(calm.sum()) / np.log(n[calm]).std()
+    grid = (
+        "twice the standard error that a grid of rates a factor of 1.44 apart makes; from 14 "
+        "layers on, knowing that the drawn exponent from 8 on is -0.91"
+    )
+    return equal(max(found, key=lambda p: abs(p + 1)), -1, Tolerance(2 * float(error), grid))
 
 
 @claim(
@@ -597,7 +661,7 @@ def best_rate_and_depth() -> Finding:
 def best_rates_and_theory() -> Finding:
     s, d = _strengths_and_variances()
     n, best = _printed_4()["n_layers"][1:], _figure_4()[1][1:]
-    reading = STEP**2, "the reading"
+    reading = STEP**2, "the reading: two steps of the grid; set knowing 3.1 and 1.5"
     optimal, stable = (
         at_most(np.exp(np.abs(np.log(best / rate(s=s[0], d=d[0], n_layers=n))).max()), *reading)
         for rate in (exact.optimal_learning_rate, exact.stable_learning_rate)
@@ -608,9 +672,9 @@ def best_rates_and_theory() -> Finding:
 
 @claim(
     "fig-4-grid",
-    "Fig. 4",
-    "Twenty rates from 1e-4 to 1e-7 suffice. Reading: at every depth the best one is inside. "
-    "Measured: depths where one at an end is among the best.",
+    "App. C",
+    "The best rate lies inside the range from 1e-4 to 1e-7 at all depths. Measured: depths where a "
+    "rate at an end is among the best.",
     section="2",
     kind=QUALITATIVE,
     label="fig-4",
@@ -659,7 +723,7 @@ def missing_square_equal_layers() -> Finding:
 @claim(
     "eq-28",
     "Eqs. 28, 29",
-    "Its gradient in layer i is -(s - product of all)(product of the others)/τ.",
+    "The gradient of a mode's error in layer i is -(s - product of all)(product of the others)/τ.",
     section="B",
     kind=IDENTITY,
     equations=(28, 29),
@@ -674,8 +738,8 @@ def gradient_of_a_chain() -> Check:
 @claim(
     "eq-30",
     "Eq. 30",
-    "Its mixed second derivatives, product of others times product of others minus the residual "
-    "times the product of all but two, agree with numerical ones.",
+    "Mixed second derivatives of a mode's error, product of others times product of others minus "
+    "the residual times the product of all but two, agree with numerical ones.",
     section="B",
     kind=IDENTITY,
     equations=(30,),
@@ -691,7 +755,7 @@ def mixed_derivatives() -> Check:
 @claim(
     "eq-31",
     "Eq. 31",
-    "Its second derivatives in one layer are the squared products of the others.",
+    "Second derivatives of a mode's error in one layer are the squared products of the others.",
     section="B",
     kind=IDENTITY,
     equations=(31,),
@@ -766,8 +830,9 @@ def curvature_along() -> Check:
 @claim(
     "eq-37-largest",
     "Eq. 37",
-    "That is the largest eigenvalue of the Hessian. Measured: how far the largest numerical one "
-    "lies above it on the way from zero to the optimum, relative to the optimum's.",
+    "The curvature along equal layers is the largest eigenvalue of the Hessian. Measured: how far "
+    "the largest numerical one lies above it on the way from zero to the optimum, relative to the "
+    "optimum's.",
     section="B",
     kind=SLIP,
     label="fig-b-curvature",
@@ -791,30 +856,28 @@ def largest_curvature() -> Finding:
 @claim(
     "app-b-steepest",
     "App. B",
-    "On the way from zero to the optimum curvature is greatest at the optimum. Measured: strength "
-    "where the largest eigenvalue in magnitude occurs, in units of s, worst of 3 to 100 layers.",
+    "On the way from zero to the optimum curvature is greatest at the optimum. Measured: "
+    "strength, in units of s, where the largest eigenvalue of numerical Hessians is greatest, the "
+    "least of 3 to 10 layers.",
     section="B",
     kind=IDENTITY,
     label="fig-b-curvature",
 )
 def steepest_at_the_end() -> Check:
-    at = []
-    for n in DEPTHS:
-        u = np.linspace(0, 1.5, 3001)
-        case = {"s": 1.5, "tau": 1.0, "n_layers": n}
-        ways = (
-            exact.curvature_along_path(u ** (1 / (n - 1)), **case),
-            exact.curvature_across_path(u ** (1 / (n - 1)), **case),
-        )
-        at.append(u[np.abs(ways).max(axis=0).argmax()] / 1.5)
-    return equal(min(at), 1, ROUNDING)
+    at, s = [], 1.5
+    for n in (3, 4, 5, 10):
+        u = np.linspace(0.05, 1, 20) * s
+        hessians = (hessian(chain([x ** (1 / (n - 1))] * (n - 1)), diagonal([s])) for x in u)
+        at.append(u[np.argmax([np.linalg.eigvalsh(H)[-1] for H in hessians])] / s)
+    return equal(min(at), 1, Tolerance(0, "the last of twenty points"))
 
 
 @claim(
     "eq-40",
     "Eqs. 38-40",
-    "Newton's step with equal layers is the slope of one layer over that curvature. Measured: the "
-    "library's step against the numerical Hessian's inverse times the gradient.",
+    "Newton's step with equal layers, the inverse of the Hessian times all slopes, is the slope of "
+    "one layer times the inverse's row sums, and so that slope over the curvature. Measured: these "
+    "three forms and the library's step, with numerical Hessians.",
     section="B",
     kind=IDENTITY,
     equations=(38, 39, 40),
@@ -823,19 +886,21 @@ def newton() -> Check:
     s, worst = 1.5, 0.0
     for n in (3, 4, 5, 10):
         for u in (0.05, 0.3, 0.9, 1.2, 2.0):
-            weights = chain([u ** (1 / (n - 1))] * (n - 1))
-            slopes = np.ravel(networks.gradient(weights, diagonal([s])))
-            step = -np.linalg.solve(hessian(weights, diagonal([s])), slopes)
-            library = exact.newton_step(u ** (1 / (n - 1)), s=s, n_layers=n)
-            worst = max(worst, relative_error([step], [np.full(n - 1, library)]))
+            a = u ** (1 / (n - 1))
+            f, H = -(s - u) * u / a, hessian(chain([a] * (n - 1)), diagonal([s]))
+            slopes = np.ravel(networks.gradient(chain([a] * (n - 1)), diagonal([s])))
+            eq_38, eq_39 = -np.linalg.solve(H, slopes), -f * np.linalg.solve(H, np.ones(n - 1))
+            eq_40 = -f / ((2 * n - 3) * a ** (2 * n - 4) - (n - 2) * s * a ** (n - 3))
+            steps = eq_38, eq_39, exact.newton_step(a, s=s, n_layers=n)
+            worst = max(worst, *(np.abs(step / eq_40 - 1).max() for step in steps))
     return equal(worst, 0, Tolerance(1e-5, "central differences, divided by small curvatures"))
 
 
 @claim(
     "eq-41",
     "Eq. 41",
-    "At the optimum it is (N_l - 1) s^((2N_l-4)/(N_l-1)) / τ. Measured: largest eigenvalue of the "
-    "numerical Hessian, relative.",
+    "At the optimum the curvature is (N_l - 1) s^((2N_l-4)/(N_l-1)) / τ. Measured: largest "
+    "eigenvalue of the numerical Hessian, relative.",
     section="B",
     kind=IDENTITY,
     equations=(41,),
@@ -853,30 +918,51 @@ def curvature_at_the_optimum() -> Check:
 @claim(
     "eq-42",
     "Eq. 42",
-    "The optimal rate is proportional to 1/(N_l s²). Measured: largest rate at which simulated "
-    "chains settle, in units of half of it, 1/(L s^(2-2/L)); the worst of 3 to 100 layers.",
+    "The optimal rate, inverse to the curvature at the optimum, scales as 1/(N_l s²) for large "
+    "N_l. Measured at 100 layers: N_l s² times half the largest rate at which simulated chains "
+    "settle, the farthest from 1 of s = 1/2, 1 and 2.",
     section="B",
-    kind=IDENTITY,
+    kind=SCALING,
     equations=(42,),
 )
 def optimal_rate() -> Check:
-    found = [_largest_settling_rate(n) * (n - 1) for n in (3, 5, 10, 30, 100)]
-    off = Tolerance(0.015, "the grid of rates, 0.5 %, and layers that are 0.1 % apart")
-    return equal(max(found, key=lambda c: abs(c - 2)), 2, off)
+    found = [100 * s**2 * _largest_settling_rate(100, s) / 2 for s in (0.5, 1.0, 2.0)]
+    off = Tolerance(0.05, "N_l over N_l - 1, 1 %, and s^(2/L), 1.4 %; at three layers it is s, 2")
+    return equal(max(found, key=lambda c: abs(c - 1)), 1, off)
+
+
+@claim(
+    "eq-42-exact",
+    "Eq. 42",
+    "At any depth the largest stable rate is 2/((N_l - 1) s^((2N_l-4)/(N_l-1))), twice the optimal "
+    "one. Measured: largest rate at which simulated chains settle, over the library's: the worst "
+    "of 3 to 100 layers and s = 1/2, 1, 2.",
+    section="B",
+    kind=NUMBER,
+    source=OURS,
+    label="eq-42",
+)
+def stable_rate() -> Check:
+    cases = [(n, s) for n in (3, 5, 100) for s in (0.5, 1.0, 2.0)] + [(30, 1.0)]
+    found = [
+        _largest_settling_rate(n, s) / exact.stable_learning_rate(s, n_layers=n) for n, s in cases
+    ]
+    off = Tolerance(0.01, "the search, 0.3 %, and layers that are 0.1 % apart")
+    return equal(max(found, key=lambda c: abs(c - 1)), 1, off)
 
 
 @claim(
     "app-b-optimal",
     "App. B",
-    "That rate is the fastest. Measured: the fastest rate from 0.01 s to within 1 % of s for good, "
-    "in units of it; of 3, 5, 10 and 100 layers the farthest from 1.",
+    "The optimal rate is the fastest. Measured: the fastest rate from 0.01 s to within 1 % of s "
+    "for good, in units of it; of 3, 5, 10 and 100 layers the farthest from 1.",
     section="B",
     kind=QUALITATIVE,
     label="fig-b-fast",
 )
 def fastest_rate() -> Finding:
     whole, last = ([_fastest_rate(n, u0) for n in (3, 5, 10, 100)] for u0 in (0.01, 0.97))
-    off = Tolerance(0.2, "the reading")
+    off = Tolerance(0.2, "the reading: a fifth; set knowing 1.9 and 0.96")
     near = equal(max(last, key=lambda c: abs(c - 1)), 1, off)
     text = "for the last part of the way, here from 0.97 s"
     return Finding(
@@ -906,8 +992,8 @@ def optimal_time_of_three_layers() -> Check:
 @claim(
     "eq-44",
     "Eq. 44",
-    "At the optimal rate infinitely many layers take that plus s/u0 - s/u_f. Measured: formula "
-    "against the library, and against quadrature at that rate.",
+    "At the optimal rate infinitely many layers take what three do and s/u0 - s/u_f more. "
+    "Measured: formula against the library, and against quadrature at that rate.",
     section="B",
     kind=IDENTITY,
     equations=(44,),
@@ -923,17 +1009,16 @@ def optimal_time_of_infinite_depth() -> Check:
 @claim(
     "eq-45",
     "Eq. 45",
-    "Infinite depth costs c s/ε more than three layers, from ε to s - ε. Measured: the library's "
-    "difference times ε/s at ε = 1e-3 s.",
+    "Infinite depth costs s/ε steps more than three layers, from ε to s - ε. Measured: extra "
+    "steps of descent of 100,000 layers at the optimal rate, times ε/s, at ε = 1e-3 s.",
     section="B",
     kind=SCALING,
     equations=(45,),
 )
 def cost_of_infinite_depth() -> Check:
-    s, eps = 2.0, 2e-3
-    infinite = exact.infinite_depth_optimal_learning_time(eps, s - eps, s=s)
-    three = exact.optimal_learning_time(eps, s - eps, s=s)
-    return equal((infinite - three) * eps / s, 1, Tolerance(2e-3, "the second term, ε/(s - ε)"))
+    extra = _steps_needed(1e-3, 100_000, 1 / 99_999) - _steps_needed(1e-3, 3, 1 / 2)
+    off = Tolerance(0.02, "ε/(s - ε), and some ten steps, as steps at that rate are not small")
+    return equal(extra * 1e-3, 1, off)
 
 
 @claim(
@@ -947,7 +1032,7 @@ def cost_of_infinite_depth() -> Check:
 )
 def finite_at_the_optimal_rate() -> Check:
     theory = exact.infinite_depth_optimal_learning_time(0.01, 0.99, s=1.0)
-    steps = _steps_needed(0.01, 10_000) / theory
+    steps = _steps_needed(0.01, 10_000, 1 / 9999) / theory
     return equal(steps, 1, Tolerance(0.1, "steps of that size are not small"))
 
 
@@ -975,8 +1060,9 @@ def aligned_inputs() -> Check:
 @claim(
     "app-e-decoupled",
     "App. E",
-    "With such inputs a decoupled start stays decoupled. Measured: the largest part of its "
-    "gradients off the diagonals, five layers of widths 3, 4, 5, 4, 3.",
+    "With inputs whose principal components are the modes a decoupled start stays decoupled. "
+    "Measured: the largest part of its gradients off the diagonals, five layers of widths 3, 4, "
+    "5, 4, 3.",
     section="E",
     kind=IDENTITY,
     label="eq-46",
@@ -993,10 +1079,11 @@ def aligned_inputs_stay_decoupled() -> Check:
 @claim(
     "app-e-logistic",
     "App. E",
-    "A three-layer mode then follows a logistic curve with the ceiling s/d. Measured: formula "
-    "against simulated flow.",
+    "With such inputs, of variance d, a three-layer mode follows a logistic curve with the "
+    "ceiling s/d. Measured: formula against simulated flow.",
     section="E",
     kind=IDENTITY,
+    source=OURS,
     label="eq-e-three",
 )
 def logistic_with_ceiling() -> Check:
@@ -1011,10 +1098,12 @@ def logistic_with_ceiling() -> Check:
 @claim(
     "app-e-depth",
     "App. E",
-    "At any depth the equation becomes τ du/dt = L u^(2 - 2/L) (s - d u). Measured: the library's "
-    "solution against flow of 3, 5 and 10 layers, three modes with different d.",
+    "With inputs of variance d the equation at any depth is τ du/dt = L u^(2 - 2/L) (s - d u). "
+    "Measured: the library's solution against flow of 3, 5 and 10 layers, three modes with "
+    "different d.",
     section="E",
     kind=IDENTITY,
+    source=OURS,
     label="eq-e-mode",
 )
 def aligned_inputs_at_any_depth() -> Check:
@@ -1031,7 +1120,7 @@ def aligned_inputs_at_any_depth() -> Check:
 
 @claim(
     "app-e-kept",
-    "App. E",
+    "App. E, above Eq. 46",
     "A bottleneck ends at the best rank-N2 approximation of Σ31 Σ11^-1, that is with the modes of "
     "largest s/d. Measured: of 20 networks with one hidden unit for three modes, how many.",
     section="E",
@@ -1082,23 +1171,36 @@ def _bases(weights: Weights, m: correlations.Modes, layer_strengths: Array) -> l
     return found
 
 
-def _largest_settling_rate(n_layers: int, s: float = 1.0) -> float:
-    """Return the largest rate at which chains that start near the optimum come closer to it."""
-    shares = np.arange(1.9, 2.1, 0.01)
+@shared
+def _largest_settling_rate(n_layers: int, s: float) -> float:
+    """Return the largest rate up to which chains that start near the optimum come closer to it."""
     noise = 1 + 1e-3 * np.random.default_rng(SEED).standard_normal(n_layers - 1)
-    a = s ** (1 / (n_layers - 1))
-    start = [np.full((len(shares), 1, 1), a * x) for x in noise]
-    rates = shares / ((n_layers - 1) * s ** (2 - 2 / (n_layers - 1)))
-    run = training.gradient_descent(start, diagonal([s]), learning_rate=rates, n_steps=1000)
-    return float(rates[run.errors[-1] < run.errors[0]].max(initial=0.0))
+    a, low, high = s ** (1 / (n_layers - 1)), 1e-6, 10.0
+    while high > 1.005 * low:
+        rates = np.geomspace(low, high, 30)
+        start = [np.full((len(rates), 1, 1), a * x) for x in noise]
+        run = training.gradient_descent(start, diagonal([s]), learning_rate=rates, n_steps=200)
+        fails = np.flatnonzero(~(run.errors[-1] < run.errors[0]))
+        if fails.size == 0 or fails[0] == 0:
+            return np.nan
+        low, high = rates[fails[0] - 1], rates[fails[0]]
+    return float(np.sqrt(low * high))
 
 
-def _steps_needed(eps: float, n_layers: int) -> int:
-    """Count steps of descent at the optimal rate from eps to 1 - eps; equal layers stay equal."""
+def _share_one_step_faster() -> float:
+    """Return how often the rate above the drawn one wins at 84 layers."""
+    (point,) = _printed_4()[_printed_4()["n_layers"] == 84]
+    epochs = _single_precision_epochs(84, int(point["grid_index"]) - 1)
+    return float(np.mean(epochs < point["epochs"]))
+
+
+def _steps_needed(eps: float, n_layers: int, rate: float) -> int:
+    """Count steps of descent from eps to 1 - eps at s = 1; equal layers stay equal."""
     L, steps = n_layers - 1, 0
-    a, rate = eps ** (1 / L), float(exact.optimal_learning_rate(1.0, n_layers=n_layers))
-    while a**L < 1 - eps:
-        a, steps = a + rate * a ** (L - 1) * (1 - a**L), steps + 1
+    a, end = eps ** (1 / L), (1 - eps) ** (1 / L)
+    while a < end:
+        u_but_one = a ** (L - 1)
+        a, steps = a + rate * u_but_one * (1 - u_but_one * a), steps + 1
     return steps
 
 

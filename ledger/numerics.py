@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import differentiate
 
 from dlnlib import correlations, datasets, networks, training
 from dlnlib._typing import Array, Weights
-from ledger.record import Tolerance, shared
+from ledger.record import Tolerance, read_table, shared
 
 __all__ = [
     "DIFFERENCES",
@@ -23,6 +23,8 @@ __all__ = [
     "as_vector",
     "chain",
     "exponent",
+    "gaussian_spectrum",
+    "gaussian_spread",
     "hessian",
     "jacobian",
     "pair_flow",
@@ -39,6 +41,9 @@ DIFFERENCES = Tolerance(1e-6, "central differences in double precision")
 def relative_error(found: Iterable[Any], expected: Iterable[Any]) -> float:
     """Return the largest difference between arrays, relative to the largest entry expected."""
     pairs = [(np.asarray(a), np.asarray(b)) for a, b in zip(found, expected, strict=True)]
+    for a, b in pairs:
+        if np.broadcast_shapes(a.shape, b.shape) != a.shape:
+            raise ValueError(f"{b.shape} expected of what has the shape {a.shape}")
     size = max(np.abs(b).max() for _, b in pairs)
     return float(max(np.abs(a - b).max() for a, b in pairs) / size)
 
@@ -63,8 +68,7 @@ def hessian(weights: Sequence[Array], data: correlations.Correlations) -> Array:
     def uphill(z: Array) -> Array:
         return as_vector(networks.gradient(as_network(z, weights), data))
 
-    matrix = jacobian(uphill, as_vector(weights))
-    return (matrix + matrix.T) / 2
+    return jacobian(uphill, as_vector(weights))
 
 
 def as_vector(weights: Sequence[Array]) -> Array:
@@ -96,6 +100,20 @@ def pair_flow(
     start = [np.reshape(w, (-1, 1, 1)).astype(float) for w in (a0, b0)]
     a, b = training.gradient_flow(start, correlations.diagonal([s]), times=times).weights
     return a[..., 0, 0], b[..., 0, 0]
+
+
+def gaussian_spectrum(n_layers: int) -> tuple[NDArray[Any], Array]:
+    """Return bins of ln σ of 500 products of Gaussian matrices of 1000 rows, and their shares."""
+    rows = read_table("figure_6bc_singular_values.csv")
+    rows = rows[(rows["n_layers"] == n_layers) & (rows["variable"] == "ln_s")]
+    return rows, rows["count_500"] / rows["count_500"].sum()
+
+
+def gaussian_spread(n_layers: int) -> float:
+    """Return the standard deviation of their ln σ."""
+    rows, share = gaussian_spectrum(n_layers)
+    middle = (rows["low"] + rows["high"]) / 2
+    return float(np.sqrt(share @ (middle - share @ middle) ** 2))
 
 
 @shared

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from os import PathLike
 from pathlib import Path
 
-from ledger.record import VERDICTS, Check, Result, passes
+from ledger.record import OURS, VERDICTS, Check, Result, passes
+from ledger.spelling import boundary, measured, outcome, typeset
 
-__all__ = ["places", "table"]
+__all__ = ["places", "table", "tally"]
 
 # Patterns of what can be linked to in a chapter, with the anchor that Sphinx makes of it.
 TARGETS = {
@@ -35,57 +37,78 @@ def places(folder: str | PathLike[str]) -> dict[str, str]:
 
 def table(results: Iterable[Result], addresses: Mapping[str, str]) -> str:
     """Return the ledger as an HTML table."""
-    heads = ("place", "statement, and how it is measured", "measured", "expected", "verdict")
+    heads = ("place", "statement, and how it is measured", "measured", "holds", "verdict")
     head = "".join(f'<th scope="col">{title}</th>' for title in heads)
     body = "\n".join(_row(result, addresses) for result in results)
     return f'<table class="ledger"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
 
 
+def tally(groups: Mapping[str, Sequence[Result]]) -> str:
+    """Return how many verdicts of each kind there are in groups of results, as an HTML table."""
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("", "rows", *VERDICTS))
+    rows = []
+    for title, results in groups.items():
+        counts = Counter(result.verdict for result in results)
+        cells = "".join(f"<td>{n}</td>" for n in (len(results), *(counts[v] for v in VERDICTS)))
+        rows.append(f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>')
+    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table>"
+
+
 def _row(result: Result, addresses: Mapping[str, str]) -> str:
-    """Return one claim as a row, with all the rest folded into its second cell."""
+    """Return one claim as a row, with its source folded into its second cell."""
     claim, stated = result.claim, result.finding.stated
+    ours = '<span class="ours">ours</span> ' if claim.source == OURS else ""
     source = escape(inspect.getsource(claim.measure))
     cells = (
-        f'<a href="{addresses[claim.label]}">{escape(claim.where)}</a>',
-        f"{escape(claim.statement)}<details><summary><code>{claim.name}</code>, {claim.kind}"
-        f"</summary>{_checks(result)}<p>Alone: <code>python -m ledger --id {claim.name}"
-        f"</code>, {result.seconds:.1f} s when it was measured.</p><pre>{source}</pre></details>",
-        _number(stated.measured),
-        _expected(stated),
-        _badge(result.verdict),
+        f'<td><a href="{addresses[claim.label]}">{escape(claim.where)}</a></td>',
+        f"<td>{ours}{escape(claim.statement)}{_amendments(result)}<details><summary>"
+        f"<code>{claim.name}</code>, {claim.kind}</summary>{_reasons(result)}<p>Alone: "
+        f"<code>python -m ledger --id {claim.id}</code>, {result.seconds:.1f} s when it was "
+        f"measured.</p><pre>{source}</pre></details></td>",
+        f'<td data-value="{_script(stated.measured)}">{typeset(measured(stated))}</td>',
+        f'<td data-value="{_script(stated.expected)}">{typeset(boundary(stated))}</td>',
+        f"<td>{_badge(result.verdict)}</td>",
     )
-    attributes = f'id="claim-{claim.name}" data-section="{claim.section}"'
-    return f"<tr {attributes}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    data = {"section": claim.section, "kind": claim.kind, "source": claim.source}
+    attributes = "".join(f' data-{name}="{escape(value)}"' for name, value in data.items())
+    return f'<tr id="{claim.anchor}"{attributes}>{"".join(cells)}</tr>'
 
 
-def _checks(result: Result) -> str:
-    """Return the checks of a claim as a list, those of its amendments included."""
+def _amendments(result: Result) -> str:
+    """Return the condition or the right form of a claim, as paragraphs in plain sight."""
+    return "".join(
+        f'<p class="amendment"><strong>{title}:</strong> {escape(text)}; '
+        f"{typeset(outcome(check))}.</p>"
+        for title, text, check in _checks(result)
+        if text
+    )
+
+
+def _reasons(result: Result) -> str:
+    """Return a list of the checks of a claim, with the reasons for their bounds."""
+    items = (
+        f"<li>{title}: {typeset(measured(check))} {'holds' if passes(check) else 'fails'}; it "
+        f"must lie {typeset(boundary(check))}: {escape(check.reason)}.</li>"
+        for title, _, check in _checks(result)
+    )
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _checks(result: Result) -> list[tuple[str, str, Check]]:
+    """Return title, text and check of a claim as stated and of its amendments."""
     stated, condition, correction = result.finding
-    items = [("As stated", stated)]
+    checks = [("As stated", "", stated)]
     for title, amendment in (("Condition", condition), ("Right form", correction)):
         if amendment is not None:
-            items.append((f"{title}: {amendment.text}", amendment.check))
-    spelled = (
-        f"<li>{escape(title)}: {_number(check.measured)}, expected {_expected(check)} "
-        f"({escape(check.reason)}). It {'holds' if passes(check) else 'fails'}.</li>"
-        for title, check in items
-    )
-    return f"<ul>{''.join(spelled)}</ul>"
+            checks.append((title, amendment.text, amendment.check))
+    return checks
+
+
+def _script(x: float) -> str:
+    """Return a number as scripts read it."""
+    return repr(x).replace("inf", "Infinity")
 
 
 def _badge(verdict: str) -> str:
     """Return a verdict as a badge."""
     return f'<span class="claim claim-{VERDICTS.index(verdict)}">{verdict}</span>'
-
-
-def _expected(check: Check) -> str:
-    """Return what a measurement is held against."""
-    if check.relation != "=":
-        return f"{check.relation} {_number(check.expected)}"
-    tolerance = f" ± {_number(check.tolerance)}" if check.tolerance else ""
-    return _number(check.expected) + tolerance
-
-
-def _number(x: float) -> str:
-    """Return a number with four digits, and errors of MNIST, which have five, with all."""
-    return f"{x:,.0f}" if 1e4 <= abs(x) < 1e6 else f"{x:.4g}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, wraps
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,7 @@ from dlnlib import _fingerprint, book
 __all__ = [
     "FIGURE",
     "IDENTITY",
+    "KINDS",
     "NUMBER",
     "OURS",
     "PAPER",
@@ -32,6 +35,7 @@ __all__ = [
     "Finding",
     "Result",
     "Tolerance",
+    "afresh",
     "at_least",
     "at_most",
     "claim",
@@ -39,7 +43,6 @@ __all__ = [
     "equal",
     "evaluate",
     "fingerprint",
-    "forget",
     "in_order",
     "missing_tables",
     "passes",
@@ -62,6 +65,8 @@ VERDICTS = (CONFIRMED, CONDITIONAL, CORRECTED, NOT_CONFIRMED)
 ROOT = Path(__file__).parents[1]
 RECORD = Path(__file__).with_name("claims.json")
 TABLES = ROOT / "chapters" / "data"
+# An installed package has no tables beside it, and a record that is not for writing.
+CHECKOUT = TABLES.is_dir() and (ROOT / "pyproject.toml").is_file()
 
 
 class Tolerance(NamedTuple):
@@ -183,6 +188,11 @@ class Claim(NamedTuple):
         """Its id in the ledger, the paper's key before its name."""
         return f"{self.paper}/{self.name}"
 
+    @property
+    def anchor(self) -> str:
+        """Its id on the page, of letters, digits and hyphens alone."""
+        return "claim-" + re.sub(r"[^a-z0-9]", "-", self.id)
+
 
 class Result(NamedTuple):
     """Hold a claim's finding with what follows from it.
@@ -223,7 +233,7 @@ def claim(
     Parameters
     ----------
     name : str
-        Id of the claim, unique.
+        Name of the claim, unique in its paper, of small letters, digits, dots and hyphens.
     where : str
         Its place in the paper.
     statement : str
@@ -251,7 +261,7 @@ def claim(
     Raises
     ------
     ValueError
-        If the kind or the source is unknown.
+        If the kind or the source is unknown, or the name has other characters.
 
     Examples
     --------
@@ -266,6 +276,11 @@ def claim(
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
     if source not in (PAPER, OURS):
         raise ValueError(f"source must be {PAPER!r} or {OURS!r}, got {source!r}")
+    for word, title in ((name, "name"), (paper, "paper")):
+        if not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", word):
+            raise ValueError(
+                f"{title} must be small letters, digits, dots and hyphens, got {word!r}"
+            )
     place = name if label is None else label
 
     def enter(measure: Callable[[], Finding | Check]) -> Claim:
@@ -292,16 +307,16 @@ def claims_of(namespace: Mapping[str, Any]) -> tuple[Claim, ...]:
 
     Examples
     --------
-    >>> from ledger import CLAIMS
+    >>> from ledger import find
     >>> from ledger.record import claims_of
-    >>> [claim.name for claim in claims_of({"one": CLAIMS["eq-12"], "other": "no claim"})]
+    >>> [claim.name for claim in claims_of({"one": find("eq-12"), "other": "no claim"})]
     ['eq-12']
     """
     return tuple(value for value in namespace.values() if isinstance(value, Claim))
 
 
 def in_order(*claims: Claim) -> dict[str, Claim]:
-    """Put claims in the order of the paper.
+    """Put claims in the order of their papers and sections.
 
     Parameters
     ----------
@@ -311,8 +326,9 @@ def in_order(*claims: Claim) -> dict[str, Claim]:
     Returns
     -------
     dict of str to Claim
-        Claims by their id. Sections come in the order of their numbers, appendices after them
-        in that of their letters, and the claims of each in the order given.
+        Claims by their id. The paper of this book comes first, others in the order of their
+        keys; in each, sections in the order of their numbers, and then those that have none,
+        like appendices, in that of the alphabet.
 
     Raises
     ------
@@ -321,21 +337,22 @@ def in_order(*claims: Claim) -> dict[str, Claim]:
 
     Examples
     --------
-    >>> from ledger import CLAIMS
+    >>> from ledger import find
     >>> from ledger.record import in_order
-    >>> list(in_order(CLAIMS["eq-46"], CLAIMS["eq-12"], CLAIMS["eq-1"]))
-    ['eq-1', 'eq-12', 'eq-46']
+    >>> list(in_order(find("eq-46"), find("eq-12"), find("eq-1")))
+    ['saxe2014/eq-1', 'saxe2014/eq-12', 'saxe2014/eq-46']
     """
-
-    def place(claim: Claim) -> tuple[bool, list[int], str]:
-        is_appendix = claim.section.isalpha()
-        numbers = [] if is_appendix else [int(n) for n in claim.section.split(".")]
-        return is_appendix, numbers, claim.section
-
-    counts = Counter(claim.name for claim in claims)
+    counts = Counter(claim.id for claim in claims)
     if twice := [name for name, count in counts.items() if count > 1]:
         raise ValueError(f"ids of claims must be unique, got {', '.join(twice)} more than once")
-    return {claim.name: claim for claim in sorted(claims, key=place)}
+    return {claim.id: claim for claim in sorted(claims, key=_place)}
+
+
+def _place(claim: Claim) -> tuple[bool, str, list[tuple[bool, int, str]]]:
+    """Return what claims are sorted by."""
+    parts = re.findall(r"\d+|[^\W\d]+", claim.section)
+    section = [(False, int(p), "") if p.isdecimal() else (True, 0, p) for p in parts]
+    return claim.paper != "saxe2014", claim.paper, section
 
 
 def equal(measured: ArrayLike, expected: float, tolerance: Tolerance) -> Check:
@@ -496,13 +513,13 @@ def evaluate(claim: Claim, *, cache: str | PathLike[str] | None = None) -> Resul
 
     Examples
     --------
-    >>> from ledger import CLAIMS, evaluate
-    >>> evaluate(CLAIMS["eq-23"]).verdict
+    >>> from ledger import evaluate, find
+    >>> evaluate(find("eq-23")).verdict
     'corrected'
     """
     for table in missing_tables(claim):
         raise _missing(table)
-    kept = None if cache is None else Path(cache) / fingerprint() / f"{claim.name}.json"
+    kept = None if cache is None else Path(cache) / fingerprint() / f"{claim.id}.json"
     if kept is not None and kept.exists():
         finding, seconds = json.loads(kept.read_text("utf8"))
         found = _as_finding(*finding)
@@ -531,36 +548,56 @@ def recorded_verdicts() -> dict[str, str]:
     Examples
     --------
     >>> from ledger import recorded_verdicts
-    >>> recorded_verdicts()["eq-12"]
+    >>> recorded_verdicts()["saxe2014/eq-12"]
     'confirmed'
     """
     return dict(json.loads(RECORD.read_text("utf8")))
 
 
-def summary(verdicts: Mapping[str, str] | None = None) -> str:
-    """Return in one sentence how many claims came out how.
+def summary(claims: Iterable[Claim], verdicts: Mapping[str, str] | None = None) -> str:
+    """Return in a few lines how many claims came out how.
 
     Parameters
     ----------
+    claims : iterable of Claim
+        The claims.
     verdicts : mapping of str to str, optional
         Verdicts by the id of their claim; those on record by default.
 
     Returns
     -------
     str
-        The sentence.
+        A line each for printed statements and ours, and then, of both, for exact identities,
+        slips in print, and measurements, which are all others. The last line counts claims
+        without a verdict.
 
     Examples
     --------
-    >>> from ledger import summary
-    >>> summary({"eq-1": "confirmed", "eq-26": "corrected"})
-    'Of 2 statements 1 is confirmed, 0 confirmed with a condition, 1 corrected, 0 not confirmed.'
+    >>> from ledger import find, summary
+    >>> verdicts = {"saxe2014/eq-12": "confirmed", "saxe2014/eq-23": "corrected"}
+    >>> print(summary([find("eq-12"), find("eq-23"), find("fig-4-times")], verdicts))
+    Printed statements, 2: 1 confirmed, 1 corrected.
+    Exact identities, 1: 1 confirmed.
+    Slips in print, 1: 1 corrected.
+    Not measured, 1.
     """
-    counts = Counter((recorded_verdicts() if verdicts is None else verdicts).values())
-    first = counts[CONFIRMED]
-    others = ", ".join(f"{counts[outcome]} {outcome}" for outcome in VERDICTS[1:])
-    verb = "is" if first == 1 else "are"
-    return f"Of {counts.total()} statements {first} {verb} {CONFIRMED}, {others}."
+    listed = list(claims)
+    known = recorded_verdicts() if verdicts is None else verdicts
+    found = [claim for claim in listed if claim.id in known]
+    groups = {
+        "Printed statements": [c for c in found if c.source == PAPER],
+        "Our own statements": [c for c in found if c.source == OURS],
+        "Exact identities": [c for c in found if c.kind == IDENTITY],
+        "Slips in print": [c for c in found if c.kind == SLIP],
+        "Measurements": [c for c in found if c.kind not in (IDENTITY, SLIP)],
+    }
+    lines = []
+    for title, group in groups.items():
+        counts = Counter(known[claim.id] for claim in group)
+        outcomes = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
+        lines += [f"{title}, {len(group)}: {outcomes}."] if group else []
+    left = len(listed) - len(found)
+    return "\n".join([*lines, *([f"Not measured, {left}."] if left else [])])
 
 
 @cache
@@ -598,9 +635,9 @@ def missing_tables(claim: Claim) -> list[str]:
 
     Examples
     --------
-    >>> from ledger import CLAIMS
+    >>> from ledger import find
     >>> from ledger.record import missing_tables
-    >>> missing_tables(CLAIMS["fig-4-times"])
+    >>> missing_tables(find("fig-4-times"))
     []
     """
     return [table for table in claim.tables if not (TABLES / table).is_file()]
@@ -637,7 +674,7 @@ def read_table(name: str) -> NDArray[Any]:
 
 
 T = TypeVar("T")
-_FORGET: list[Callable[[], None]] = []
+_SHARED: dict[Hashable, Any] = {}
 
 
 def shared(function: Callable[..., T]) -> Callable[..., T]:
@@ -651,32 +688,52 @@ def shared(function: Callable[..., T]) -> Callable[..., T]:
     Returns
     -------
     callable
-        The function, which remembers what it returned until `forget`.
+        The function, which remembers what it returned.
 
     Examples
     --------
-    >>> from ledger.record import forget, shared
-    >>> train = shared(lambda seed: print("training") or seed)
-    >>> train(1), train(1)
+    >>> from ledger.record import afresh, shared
+    >>> with afresh():
+    ...     train = shared(lambda seed: print("training") or seed)
+    ...     train(1), train(1)
     training
     (1, 1)
-    >>> forget()
     """
-    remembering = cache(function)
-    _FORGET.append(remembering.cache_clear)
+
+    @wraps(function)
+    def remembering(*args: Hashable, **kwargs: Hashable) -> T:
+        case = (function, args, *sorted(kwargs.items()))
+        if case not in _SHARED:
+            _SHARED[case] = function(*args, **kwargs)
+        return cast(T, _SHARED[case])
+
     return remembering
 
 
-def forget() -> None:
-    """Forget everything that is `shared`, so that it is computed anew.
+@contextmanager
+def afresh() -> Iterator[None]:
+    """Set aside what is `shared`, so that inside it is computed anew, and forgotten at the end.
+
+    Yields
+    ------
+    None
+        Nothing.
 
     Examples
     --------
-    >>> from ledger.record import forget
-    >>> forget()
+    >>> from ledger import evaluate, find
+    >>> from ledger.record import afresh
+    >>> with afresh():
+    ...     print(evaluate(find("eq-23")).verdict)
+    corrected
     """
-    for clear in _FORGET:
-        clear()
+    kept = _SHARED.copy()
+    _SHARED.clear()
+    try:
+        yield
+    finally:
+        _SHARED.clear()
+        _SHARED.update(kept)
 
 
 def _missing(table: str) -> FileNotFoundError:

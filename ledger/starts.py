@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlnlib import (
     consistency,
@@ -21,11 +21,20 @@ from dlnlib import (
     spectra,
     training,
 )
-from ledger.numerics import ROUNDING, Array, Weights, exponent, relative_error, whitened_mnist
+from ledger.numerics import (
+    ROUNDING,
+    Array,
+    Weights,
+    exponent,
+    gaussian_spectrum,
+    gaussian_spread,
+    relative_error,
+    whitened_mnist,
+)
 from ledger.record import (
     FIGURE,
-    IDENTITY,
     NUMBER,
+    OURS,
     QUALITATIVE,
     SCALING,
     SLIP,
@@ -100,7 +109,8 @@ def criterion() -> Finding:
 )
 def decomposition() -> Finding:
     sigma = np.random.default_rng(SEED).standard_normal((4, 4))
-    U, s, Vt = correlations.modes(correlations.Correlations(np.eye(4), sigma, 16.0, 4))
+    task = correlations.Correlations(np.eye(4), sigma, np.sum(sigma**2), 4)
+    U, s, Vt = correlations.modes(task)
     printed, right = (equal(relative_error([U * s @ V], [sigma]), 0, ROUNDING) for V in (Vt.T, Vt))
     return Finding(printed, correction=Amendment("U33 S31 V11^T", right))
 
@@ -135,18 +145,39 @@ def pretrained_encoder() -> Check:
 )
 def decoupled_by_pretraining() -> Check:
     data, Q = _autoencoder_data()
-    stack = pretraining.greedy_pretraining(
-        data, (6, 10, 10, 6), scale=1e-4, explained=0.9, rng=SEED
-    )
-    C = networks.product(stack.weights[:-1])
+    C = networks.product(_encoders(data, 0.9))
     return equal(_off_diagonal_share(C.T @ C, Q), 0, Tolerance(0.01, "a random start, s.d. 1e-4"))
+
+
+@claim(
+    "eq-18-learned",
+    "Eq. 18",
+    "On top of such layers a task is learned mode by mode, without interaction. Measured: the "
+    "largest off-diagonal share of the map, in the modes of a random task with V11 = Q, in the "
+    "course of learning it from an output layer of zeros.",
+    section="3",
+    kind=QUALITATIVE,
+    label="eq-18",
+)
+def learned_without_interaction() -> Check:
+    data, Q = _autoencoder_data()
+    U = random_matrices.haar(6, 6, rng=SEED)
+    sigma_yx = U * np.arange(1, 7) / 3 @ Q.T @ data.sigma_xx
+    start = (*_encoders(data, 0.9), np.zeros((6, 10)))
+    task = _task(data.sigma_xx, sigma_yx)
+    course = training.gradient_flow(start, task, times=np.geomspace(0.1, 100, 30)).weights
+    maps = U.T @ networks.product(course) @ Q
+    off = 1 - np.sum(np.diagonal(maps, axis1=1, axis2=2) ** 2, axis=1) / np.sum(maps**2, (1, 2))
+    return equal(off.max(), 0, Tolerance(0.01, "a random start, s.d. 1e-4"))
 
 
 @claim(
     "eq-18-otherwise",
     "Eq. 18",
-    "If they are other directions it is not. Measured: the same share in ten random frames, the "
-    "least, where autoencoders are trained to the end.",
+    "Pretrained layers are a decoupled start for a task only if V11 = Q: in other directions "
+    "modes are coupled. Measured: off-diagonal share of the stack in ten random frames, the "
+    "least, where autoencoders are trained to the end, so that all components have the strength M "
+    "= 1.",
     section="3",
     kind=QUALITATIVE,
     label="eq-18",
@@ -157,12 +188,9 @@ def coupled_otherwise() -> Finding:
     frames = [random_matrices.haar(6, 6, rng=rng) for _ in range(10)]
 
     def least(explained: float) -> Check:
-        stack = pretraining.greedy_pretraining(
-            data, (6, 10, 10, 6), scale=1e-4, explained=explained, rng=SEED
-        )
-        C = networks.product(stack.weights[:-1])
+        C = networks.product(_encoders(data, explained))
         shares = [_off_diagonal_share(C.T @ C, F) for F in frames]
-        return at_least(min(shares), 0.1, "the reading")
+        return at_least(min(shares), 0.1, "judged: a tenth is coupled; set with 0.46 known at 0.9")
 
     text = "while pretraining is unfinished, here at 0.9 of the variance, not where M reaches 1"
     return Finding(least(1 - 1e-8), condition=Amendment(text, least(0.9)))
@@ -212,24 +240,48 @@ def drawn_modes() -> Check:
 )
 def nearly_diagonal() -> Check:
     found = (consistency.consistency(d) for d in (datasets.mnist(), whitened_mnist()))
-    return at_most(max(f.off_diagonal for f in found), 0.01, "the reading")
+    return at_most(max(f.off_diagonal for f in found), 0.01, "judged: nearly is one per cent")
 
 
 @claim(
     "fig-5-chance",
     "Fig. 5 centre",
-    "That is a property of the task. Reading: the off-diagonal share, of pixels raw, centred or "
-    "whitened, is at most half of a random frame's mean; the largest ratio.",
+    "That V11^T Σ11 V11 is nearly diagonal is a property of the task. Reading: the off-diagonal "
+    "share, of pixels raw, centred or whitened, is at most half of a random frame's mean; the "
+    "largest ratio.",
     section="3",
     kind=QUALITATIVE,
     label="eq-3-consistency",
+    source=OURS,
 )
 def consistent_beyond_chance() -> Check:
     digits = datasets.mnist()
     prepared = (digits, correlations.centred(digits), whitened_mnist())
     found = [consistency.consistency(d) for d in prepared]
     ratios = [f.off_diagonal / f.off_diagonal_by_chance for f in found]
-    return at_most(max(ratios), 0.5, "the reading")
+    return at_most(max(ratios), 0.5, "judged: half is beyond chance")
+
+
+@claim(
+    "fig-5-chance-level",
+    "Fig. 5 centre",
+    "A random frame's shares are those of moments over the sphere. Measured: off-diagonal share of "
+    "the mean squares of 200 frames of ten directions, on raw pixels; expected: the formula.",
+    section="3",
+    kind=NUMBER,
+    label="eq-3-consistency",
+    source=OURS,
+)
+def level_of_chance() -> Check:
+    digits, rng = datasets.mnist(), np.random.default_rng(SEED)
+    squares = []
+    for _ in range(200):
+        V = random_matrices.haar(784, 10, rng=rng)
+        squares.append((V.T @ digits.sigma_xx @ V) ** 2)
+    mean = np.mean(squares, axis=0)
+    expected = consistency.consistency(digits).off_diagonal_by_chance
+    errors = Tolerance(0.03, "four standard errors, from frames in groups of ten")
+    return equal(1 - np.trace(mean) / mean.sum(), expected, errors)
 
 
 SIZES_5 = (784, 200, 200, 200, 10)
@@ -295,11 +347,12 @@ def drawn_random_start() -> Check:
     kind=FIGURE,
     label="fig-5-learning",
     tables=("printed/fig5_right.csv",),
+    source=OURS,
 )
 def drawn_descent() -> Check:
     levels = (24500, 24000, 22000, 20000, 18000, 16000, 14000, 13000, 12500)
-    ours = np.array([[np.argmax(e < level) for level in levels] for e in _figure_5_random()])
-    drawn = np.array([np.argmax(_printed_5("random") < level) for level in levels])
+    ours = np.array([_first_below(level, _figure_5_random()) for level in levels]).T
+    drawn = np.array([_first_below(level, _printed_5("random")) for level in levels])
     outside = np.sum((drawn < ours.min(axis=0)) | (drawn > ours.max(axis=0)))
     reason = "2 of 9 are expected of a ninth seed; twice that, a bound set with the number known"
     return at_most(outside, 4, reason)
@@ -314,6 +367,7 @@ def drawn_descent() -> Check:
     kind=FIGURE,
     label="fig-5-learning",
     tables=("printed/fig5_right.csv",),
+    source=OURS,
 )
 def drawn_readout() -> Check:
     first = _figure_5_pretrained()[:, 0]
@@ -331,6 +385,7 @@ def drawn_readout() -> Check:
     kind=FIGURE,
     label="fig-5-learning",
     tables=("printed/fig5_right.csv",),
+    source=OURS,
 )
 def drawn_pretrained_start() -> Check:
     span = slice(111 - 91, 218 - 91)
@@ -345,7 +400,8 @@ def drawn_pretrained_start() -> Check:
     "fig-5-flat",
     "Fig. 5 right",
     "From epoch 218 on the pretrained network learns no more: the red curve stays at one level of "
-    "the drawing to epoch 500. Measured: the error there, mean of four seeds.",
+    "the drawing to epoch 500. Measured: the error there, mean of four seeds. Not confirmed, as "
+    "the same settings go on to fall, and why the drawn curve does not is unknown.",
     section="3",
     kind=FIGURE,
     label="fig-5-learning",
@@ -367,7 +423,7 @@ def drawn_flat_end() -> Check:
 )
 def faster_with_pretraining() -> Check:
     alone, greedy = (
-        np.mean(np.argmax(errors < 1.3e4, axis=1))
+        np.mean(_first_below(1.3e4, errors))
         for errors in (_figure_5_random(), _figure_5_pretrained())
     )
     return at_most((90 + greedy) / alone, 1, "faster is below 1")
@@ -376,26 +432,38 @@ def faster_with_pretraining() -> Check:
 @claim(
     "fig-5-right-best",
     "Fig. 5 right",
-    "It does so with each start at its best rate too. Reading: iterations to 1.3e4 over those "
-    "from random weights, on the authors' data, with their 30 iterations for each layer.",
+    "Pretraining makes learning faster, its own time counted, with each start at its best of 20 "
+    "rates. Measured: iterations to 1.3e4 over those from random weights, encoders of 30 "
+    "iterations each counted, as many as the authors took, at 0.9 of the largest stable rate. Not "
+    "confirmed, as the random start is done before these are.",
     section="3",
     kind=QUALITATIVE,
     label="fig-5-learning",
+    source=OURS,
 )
-def faster_at_best_rates() -> Finding:
-    long, short = (
-        at_most((3 * n + _figure_5_best(n)) / _figure_5_best(0), 1, "faster is below 1")
-        for n in (30, 6)
-    )
-    text = "with six iterations for each layer, at 0.9 of the largest stable rate"
-    return Finding(long, condition=Amendment(text, short))
+def faster_at_best_rates() -> Check:
+    return at_most((90 + _figure_5_best(30)) / _figure_5_best(0), 1, "faster is below 1")
+
+
+@claim(
+    "fig-5-right-short",
+    "Fig. 5 right",
+    "With each start at its best rate pretraining is faster, its own time counted, if it takes six "
+    "iterations an encoder, a number chosen in hindsight. Measured: the same ratio with these.",
+    section="3",
+    kind=QUALITATIVE,
+    label="fig-5-learning",
+    source=OURS,
+)
+def faster_with_short_pretraining() -> Check:
+    return at_most((18 + _figure_5_best(6)) / _figure_5_best(0), 1, "faster is below 1")
 
 
 @claim(
     "fig-5-after",
     "Fig. 5 right",
-    "With its own time left out pretraining makes learning faster. Measured: iterations to 1.3e4 "
-    "over those from small random weights, on the authors' data, each at its best of 20 rates.",
+    "With its own time left out pretraining makes learning faster. Measured: the same ratio after "
+    "30 iterations an encoder, none of them counted.",
     section="3",
     kind=QUALITATIVE,
     label="fig-5-learning",
@@ -423,6 +491,12 @@ def _errors_at_one_rate(start: Weights, n_steps: int) -> Array:
     ).errors
 
 
+def _first_below(level: float, errors: Array) -> Array:
+    """Return the index of the first error below a level, infinite where none is."""
+    below = errors < level
+    return np.where(below.any(axis=-1), below.argmax(axis=-1), np.inf)
+
+
 def _printed_5(name: str) -> Array:
     """Return a curve of the drawing at every epoch, up to 500."""
     read = read_table("printed/fig5_right.csv")
@@ -447,7 +521,7 @@ def _colours_that_agree(matrix: Array, table: str) -> int:
     "eq-19",
     "Eq. 19",
     "Scaled Gaussian weights keep the squared length of a vector on average, <v^T W^T W v> = "
-    "v^T v. Measured: its mean over 1000 products of five matrices of 100 rows.",
+    "v^T v. Measured: its mean over 400 products of five matrices of 100 rows.",
     section="3",
     kind=NUMBER,
     label="eq-random-norm",
@@ -455,28 +529,51 @@ def _colours_that_agree(matrix: Array, table: str) -> int:
 )
 def norm_on_average() -> Check:
     rng, squares = np.random.default_rng(SEED), []
-    for _ in range(1000):
+    for _ in range(400):
         v = np.ones(100) / 10
         for W in random_matrices.gaussian_factors(100, 5, rng=rng):
             v = W @ v
         squares.append(v @ v)
-    errors = Tolerance(3 * float(np.sqrt((1.02**5 - 1) / 1000)), "three standard errors")
+    errors = Tolerance(3 * float(np.sqrt((1.02**5 - 1) / 400)), "three standard errors")
     return equal(np.mean(squares), 1, errors)
 
 
 @claim(
     "sec-3-not-isometric",
     "§3",
-    "Yet they are no isometry: a few directions are amplified, the rest crushed. Reading: of 1000 "
-    "directions of 100 factors at most a tenth are amplified, and half shrink by 1e10 or more.",
+    "Scaled Gaussian weights are no isometry: a few directions are amplified, the rest crushed. "
+    "Reading: of 100 factors' directions at most a tenth are amplified, and half shrink by e^25, "
+    "which is 7e10, or more. Measured: share amplified of 500 products of 1000 rows.",
     section="3",
     kind=QUALITATIVE,
     label="fig-random-norms",
+    tables=("figure_6bc_singular_values.csv",),
 )
 def not_isometric() -> Check:
-    log_s = _spectra(100)[0]
-    amplified = np.mean(log_s > 0)
-    return at_most(amplified if np.median(log_s) < -10 * np.log(10) else 1, 0.1, "the reading")
+    rows, share = gaussian_spectrum(101)
+    amplified, crushed = share[rows["low"] >= 0].sum(), share[rows["high"] <= -25].sum()
+    reason = "judged: a tenth is few; set with 0.03 known, and 0.60 for the crushed ones"
+    return at_most(amplified if crushed >= 0.5 else 1, 0.1, reason)
+
+
+@claim(
+    "sec-3-isometry",
+    "§3",
+    "A product of orthogonal matrices is a dynamical isometry, all singular values near one "
+    "constant, where one of Gaussian matrices is not. Measured: share of singular values within a "
+    "factor of 2 of one, 100 factors of 100 rows multiplied out, less the same of Gaussian ones.",
+    section="3",
+    kind=QUALITATIVE,
+    label="section-3-2",
+)
+def orthogonal_products() -> Check:
+    rng = np.random.default_rng(SEED)
+    shares = []
+    for draw in (random_matrices.orthogonal_factors, random_matrices.gaussian_factors):
+        product = reduce(lambda product, a: a @ product, draw(100, 100, rng=rng))
+        s = np.linalg.svd(product, compute_uv=False)
+        shares.append(np.mean((s > 0.5) & (s < 2)))
+    return at_least(shares[0] - shares[1], 0.9, "judged: all less few; set with 0.97 known")
 
 
 GRID = np.logspace(-4, -7, 20)
@@ -502,6 +599,7 @@ def _epochs_at_full_strength(start: str, n_layers: int) -> float:
         max_steps=60,
         dtype=np.float32,
         reduce=False,
+        patience=2,
     )
     return 1 + race.learning_time
 
@@ -518,7 +616,7 @@ def _epochs_at_full_strength(start: str, n_layers: int) -> float:
 )
 def scaled_is_slower() -> Check:
     ratio = _epochs_at_full_strength("scaled", 5) / _epochs_at_full_strength("orthogonal", 5)
-    return at_least(ratio, 1.5, "the reading: by half at least")
+    return at_least(ratio, 1.5, "judged: slower by half at least")
 
 
 @claim(
@@ -543,8 +641,8 @@ def drawn_times() -> Check:
     "fig-6a-grows",
     "Fig. 6A left",
     "From scaled random weights learning time grows with depth as drawn, from 5 to 169 epochs. "
-    "Measured: exponent of epochs against depth, 3 to 100 layers, one seed of the same table; "
-    "expected: that of the drawn points.",
+    "Measured: exponent of epochs against depth, 3 to 100 layers, one seed of the table of `make "
+    "paper`; expected: that of the drawn points.",
     section="3",
     kind=FIGURE,
     label="fig-6a",
@@ -562,25 +660,41 @@ def scaled_grows() -> Check:
 @claim(
     "fig-6a-rates",
     "Fig. 6A middle",
-    "The best rate of scaled random weights falls from k = 5 at 3 layers to 14 at 100, on the "
-    "grid 10^(-4-3k/19). Measured: of 15 depths, those at which our best rate, or one that ties, "
-    "is the drawn one, or one that ties there.",
+    "The best rate of scaled random weights is the drawn one of the grid 10^(-4-3k/19) at every "
+    "depth. Measured: of 15 depths, those at which ours, or one that ties, is one of theirs, one "
+    "seed of the table of `make paper`. Not confirmed, as at 54, 64, 74 and 84 layers another "
+    "rate is faster.",
     section="3",
     kind=FIGURE,
     label="fig-6a",
     tables=("figure_6a.csv", "printed/fig6a.csv"),
 )
-def drawn_rates() -> Finding:
+def drawn_rates() -> Check:
     drawn, found = _printed_6a("glorot_k"), _table_6a("scaled")
-    agree = {n: not set(_whole(drawn[n])).isdisjoint(found[n][0][1]) for n in drawn}
-    others = [n for n in agree if n not in (54, 64, 74, 84)]
-    counts = Tolerance(0, "a count")
-    return Finding(
-        equal(sum(agree.values()), 15, counts),
-        condition=Amendment(
-            "except at 54, 64, 74 and 84 layers, where another rate is the best for our seed",
-            equal(sum(agree[n] for n in others), 11, counts),
-        ),
+    agree = [not set(_whole(drawn[n])).isdisjoint(found[n][0][1]) for n in drawn]
+    return equal(sum(agree), 15, Tolerance(0, "a count"))
+
+
+@claim(
+    "fig-6a-rates-fall",
+    "Fig. 6A middle",
+    "The best rate of scaled random weights falls with depth as drawn. Measured: its exponent "
+    "against depth, 3 to 100 layers, one seed of the table of `make paper`; expected: that of the "
+    "drawn points.",
+    section="3",
+    kind=FIGURE,
+    label="fig-6a",
+    tables=("figure_6a.csv", "printed/fig6a.csv"),
+)
+def drawn_rates_fall() -> Check:
+    drawn, found = _printed_6a("glorot_rate_grid"), _table_6a("scaled")
+    ours = [GRID[found[n][0][1]].mean() for n in drawn]
+    reason = "half a step of the grid at either end, over the range of depths"
+    step = float(np.log(GRID[0] / GRID[1]) / np.log(100 / 3))
+    return equal(
+        exponent(list(drawn), ours),
+        exponent(list(drawn), list(drawn.values())),
+        Tolerance(step, reason),
     )
 
 
@@ -589,7 +703,8 @@ def drawn_rates() -> Finding:
     "Fig. 6A left",
     "From greedy pretraining and from orthogonal matrices it takes 2 epochs at every depth. "
     "Measured: of both starts at 15 depths, those that take 2, with an output layer near zero, "
-    "from the same table.",
+    "from the table of `make paper`. Pretraining there begins at small orthogonal weights, u0 = "
+    "1e-3, and its 60 iterations for each of up to 98 layers are not counted.",
     section="3",
     kind=FIGURE,
     label="fig-6a",
@@ -604,8 +719,10 @@ def two_epochs() -> Check:
 @claim(
     "fig-6a-on-top",
     "Fig. 6A middle",
-    "Their best rate is 1.98e-5 at every depth, one line on top of the other. Measured: the mean "
-    "of the rates that tie, at the case of those 30 that is farthest from it.",
+    "After greedy pretraining and from orthogonal matrices the best rate is 1.98e-5 at every "
+    "depth, one line on top of the other. Measured: the mean of the rates that tie, at the one of "
+    "those 30 cases that is farthest from it, from the same table; pretraining from small "
+    "orthogonal weights.",
     section="3",
     kind=FIGURE,
     label="fig-6a",
@@ -622,12 +739,14 @@ def red_on_green() -> Check:
 @claim(
     "fig-6a-one-update",
     "Fig. 6A",
-    "Both are what one update of an output layer that starts at zero does, above layers that are "
-    "isometric. Measured: mean of the rates whose error after it is below 1.3e4, in closed form.",
+    "The flat lines are what one update of an output layer that starts at zero does, above layers "
+    "that are isometric. Measured: mean of the rates whose error after it is below 1.3e4, in "
+    "closed form.",
     section="3",
     kind=FIGURE,
     label="eq-one-update",
     tables=("printed/fig6a.csv",),
+    source=OURS,
 )
 def one_update() -> Check:
     data = whitened_mnist()
@@ -640,8 +759,9 @@ def one_update() -> Check:
 @claim(
     "fig-6a-kept-up",
     "Fig. 6A middle",
-    "These rates are optimal for deep networks. Reading: kept up, they hold the error below the "
-    "threshold. Measured: the largest after 50 to 100 updates of 36 orthogonal layers, k = 4 or 5.",
+    "The rates of the flat lines are optimal for deep networks. Reading: kept up, they hold the "
+    "error below the threshold. Measured: the largest after 50 to 100 updates of 36 orthogonal "
+    "layers, k = 4 or 5.",
     section="3",
     kind=QUALITATIVE,
     label="fig-6a-kept-up",
@@ -665,9 +785,9 @@ def rates_kept_up() -> Finding:
 @claim(
     "fig-6a-orthogonal",
     "Fig. 6A left",
-    "From random orthogonal matrices learning time does not grow with depth. Measured: epochs "
-    "at 100 layers of 1000 units over those at 5, every layer at full strength, from the same "
-    "table.",
+    "From random orthogonal matrices learning time does not grow with depth. Measured: epochs at "
+    "100 layers of 1000 units over those at 5, every layer at full strength, from the table of "
+    "`make paper`.",
     section="3",
     kind=QUALITATIVE,
     label="fig-6a",
@@ -675,14 +795,15 @@ def rates_kept_up() -> Finding:
 )
 def orthogonal_times() -> Check:
     found = _table_6a("orthogonal", "full strength")
-    return at_most(found[100][0][0] / found[5][0][0], 1.5, "the reading: by less than half")
+    return at_most(found[100][0][0] / found[5][0][0], 1.5, "judged: by less than half")
 
 
 @claim(
     "fig-6a-falling",
     "Fig. 6A middle",
     "The best rate of orthogonal networks does not fall with depth. Measured: exponent of the "
-    "rate against depth, 3 to 100 layers, every layer at full strength, from the same table.",
+    "rate against depth, 3 to 100 layers, every layer at full strength, from the table of `make "
+    "paper`.",
     section="3",
     kind=SCALING,
     label="fig-6a",
@@ -693,7 +814,7 @@ def orthogonal_rates() -> Finding:
     for output in ("full strength", "near zero"):
         found = _table_6a("orthogonal", output)
         exponents.append(exponent(list(found), [GRID[f[0][1]].mean() for f in found.values()]))
-    strong, near_zero = (at_least(p, -0.1, "the reading: hardly at all") for p in exponents)
+    strong, near_zero = (at_least(p, -0.1, "judged: hardly at all") for p in exponents)
     text = "for the first update of an output layer near zero, as drawn"
     return Finding(strong, condition=Amendment(text, near_zero))
 
@@ -702,72 +823,67 @@ def orthogonal_rates() -> Finding:
     "fig-6a-grid",
     "Fig. 6A",
     "The grid of rates from 1e-4 to 1e-7 serves all starts at all depths. Measured: steps of the "
-    "grid between a best rate and its ends, the fewest of 45 cases, from the same table.",
+    "grid between a best rate and its ends, the fewest of 45 cases, from the table of `make "
+    "paper`.",
     section="3",
     kind=QUALITATIVE,
     label="fig-6a",
     tables=("figure_6a.csv",),
+    source=OURS,
 )
 def grid_for_all_starts() -> Check:
     starts = ("scaled", "orthogonal", "pretrained")
     ks = [k for start in starts for found in _table_6a(start).values() for k in found[0][1]]
-    return at_least(min(*ks, 19 - max(ks)), 1, "the reading: none at an end")
+    return at_least(min(*ks, 19 - max(ks)), 1, "a best rate at an end is none")
 
 
 @claim(
     "fig-6a-right",
     "Fig. 6A right",
-    "Eigenvalues of a random orthogonal matrix of 100 rows lie on the unit circle. Measured: the "
-    "largest distance from it.",
+    "Eigenvalues of a random orthogonal matrix of 100 rows lie on the unit circle, evenly. "
+    "Measured: root mean square of their sum, 30 matrices, where all are on the circle; expected: "
+    "1, by the invariance of the law, where independent angles would have 10.",
     section="3",
-    kind=IDENTITY,
+    kind=NUMBER,
     label="fig-random-orthogonal",
 )
 def on_the_unit_circle() -> Check:
-    (W,) = random_matrices.orthogonal_factors(100, 1, rng=SEED)
-    return equal(np.abs(np.abs(np.linalg.eigvals(W)) - 1).max(), 0, ROUNDING)
-
-
-@claim(
-    "sec-3-orthogonal",
-    "§3",
-    "A product of orthogonal matrices keeps every direction's length. Measured: the largest "
-    "|ln σ| of 100 factors of 100 rows.",
-    section="3",
-    kind=IDENTITY,
-    label="section-3-2",
-)
-def orthogonal_products() -> Check:
-    product = graded_products.graded_product(random_matrices.orthogonal_factors(100, 100, rng=SEED))
-    return equal(np.abs(graded_products.log_singular_values(product)).max(), 0, ROUNDING)
+    z = np.linalg.eigvals(np.array(list(random_matrices.orthogonal_factors(100, 30, rng=SEED))))
+    sums = np.sqrt(np.mean(np.abs(z.sum(axis=1)) ** 2))
+    errors = Tolerance(3 / np.sqrt(2 * 30), "three standard errors of 30 normal numbers")
+    on_circle = np.abs(np.abs(z) - 1).max() < ROUNDING.size
+    return equal(sums if on_circle else np.inf, 1, errors)
 
 
 @claim(
     "fig-6b-anisotropy",
     "Fig. 6B",
     "Singular values of a Gaussian product spread with depth. Measured: ratio of the standard "
-    "deviations of ln σ at 101 and at 2 layers, 1000 rows.",
+    "deviations of ln σ at 101 and at 2 layers, of 500 products of 1000 rows.",
     section="3",
     kind=QUALITATIVE,
     label="fig-random-singular",
+    tables=("figure_6bc_singular_values.csv",),
 )
 def spread_of_singular_values() -> Check:
-    return at_least(_spectra(100)[0].std() / _spectra(1)[0].std(), 10, "the reading")
+    ratio = gaussian_spread(101) / gaussian_spread(2)
+    return at_least(ratio, 10, "judged: a tenth of the number of factors; set with 49 known")
 
 
 @claim(
     "fig-6b-bars",
     "Fig. 6B",
-    "The histograms of 1, 5 and 100 factors follow the limiting law. Measured: by how much a "
-    "count is farther above or below it than a bar that is rounded up to a pixel may be, the "
+    "The histograms of 1, 5 and 100 factors follow the Fuss-Catalan density. Measured: by how much "
+    "a count is farther above or below it than a bar that is rounded up to a pixel may be, the "
     "most of 300 bars but the first of one factor.",
     section="3",
     kind=FIGURE,
-    label="fig-random-singular",
+    label="eq-random-angle",
     tables=("printed/fig6b.csv",),
+    source=OURS,
 )
 def drawn_bars() -> Check:
-    above = np.concatenate([_bars(m)[0][m == 1 :] for m in PIXELS])
+    above = np.concatenate([_above_law(m)[m == 1 :] for m in PIXELS])
     pixel = np.concatenate([np.full(100 - (m == 1), PIXELS[m]) for m in PIXELS])
     off = np.maximum(np.maximum(-above, above - pixel), 0).max()
     return equal(off, 0, Tolerance(100, "five times a bin's scatter; set with bars known"))
@@ -783,12 +899,13 @@ def drawn_bars() -> Check:
     kind=FIGURE,
     label="fig-random-singular",
     tables=("figure_6bc_singular_values.csv", "printed/fig6b.csv"),
+    source=OURS,
 )
 def first_bar() -> Check:
     rows = read_table("figure_6bc_singular_values.csv")
     first = rows[(rows["n_layers"] == 2) & (rows["variable"] == "s")][0]
     law = 5e5 * float(spectra.log_singular_value_cdf(np.log(first["high"]), n_factors=1))
-    drawn = (_bars(1)[0][0] - PIXELS[1] / 2) / 500
+    drawn = (_above_law(1)[0] - PIXELS[1] / 2) / 500
     reason = "half a pixel, and a scatter of 20 counts; set with the number known"
     return equal(drawn, (first["count_500"] - law) / 500, Tolerance(0.07, reason))
 
@@ -808,67 +925,74 @@ def largest_of_all() -> Check:
     scores = []
     for m in PIXELS:
         top = np.exp(rows["ln_s_max"][rows["n_layers"] == m + 1])
-        scores.append(abs(_bars(m)[1] - top.max()) / top.std())
-    return at_most(max(scores), 3, "the reading, set with the number known")
+        scores.append(abs(_bars(m)[1][-1] - top.max()) / top.std())
+    return at_most(max(scores), 3, "judged: three standard deviations; set with 1.96 known")
 
 
 @claim(
     "fig-6c-middle",
     "Fig. 6C middle",
     "The bin of width 0.1 at the origin holds 32 % of the eigenvalues of 5 factors of 1000 rows. "
-    "Measured: mean of two products, in per cent.",
+    "Measured: mean of our 500 products, in per cent.",
     section="3",
     kind=NUMBER,
     label="fig-random-eigenvalues",
+    tables=("figure_6bc_realisations.csv",),
 )
 def origin_bin_of_five() -> Check:
-    return equal(
-        100 * _in_origin_bin(5), 32, Tolerance(1.2, "two digits, and three s.d. of two products")
-    )
+    return equal(_in_origin_bin(6), 32, Tolerance(0.5, "two digits are printed"))
 
 
 @claim(
     "fig-6c-right",
     "Fig. 6C right",
-    "It holds 94 % of those of 100 factors. Measured: mean of two products, in per cent.",
+    "The bin of width 0.1 at the origin holds 94 % of the eigenvalues of 100 factors of 1000 "
+    "rows. Measured: mean of our 500 products, in per cent.",
     section="3",
     kind=NUMBER,
     label="fig-random-eigenvalues",
+    tables=("figure_6bc_realisations.csv",),
 )
 def origin_bin_of_a_hundred() -> Check:
-    return equal(
-        100 * _in_origin_bin(100), 94, Tolerance(0.9, "two digits, and three s.d. of two products")
-    )
+    return equal(_in_origin_bin(101), 94, Tolerance(0.5, "two digits are printed"))
 
 
 @claim(
     "fig-6c-depth",
-    "Fig. 6C middle",
-    "The printed 32 % identifies the middle panel's depth, N_l = 6. Measured: layers at which the "
-    "limiting law of the eigenvalues rounds to it.",
+    "Fig. 6C",
+    "A printed share identifies its panel's depth. Measured: how many numbers of factors have a "
+    "limiting law that rounds to the printed 94 %; expected: one.",
     section="3",
     kind=NUMBER,
     label="fig-random-eigenvalues",
+    source=OURS,
 )
-def depth_of_the_middle_panel() -> Check:
-    law = {m: 100 * spectra.eigenvalue_mass_in_square(0.1, n_factors=m) for m in range(1, 200)}
-    layers = [m + 1 for m, mass in law.items() if round(float(mass)) == 32]
-    return equal(sum(layers), 6, Tolerance(0, "a count: one depth, and this one"))
+def depths_of_the_panels() -> Finding:
+    m = np.arange(1, 200)
+    law = [float(spectra.eigenvalue_mass_in_square(0.1, n_factors=int(k))) for k in m]
+    right, middle = (m[np.round(np.multiply(law, 100)) == percent] for percent in (94, 32))
+    text = "in the middle panel, where it is five factors alone that have 32 %"
+    found = middle[0] if len(middle) == 1 else np.inf
+    five = equal(found, 5, Tolerance(0, "a count: one number, and this one"))
+    return Finding(equal(len(right), 1, Tolerance(0, "a count")), condition=Amendment(text, five))
 
 
 @claim(
     "fig-6c-disc",
     "Fig. 6C",
-    "Eigenvalues fill the unit disc and crowd at its centre as depth grows. Measured: share of 100 "
-    "factors' eigenvalues with |z|^(1/100) below one half, which is one half squared.",
+    "Eigenvalues fill the unit disc and crowd at its centre as depth grows. Measured: share of 5 "
+    "factors' eigenvalues with |z|^(1/5) below one half, which is one half squared in the limit; "
+    "one product of 1000 rows.",
     section="3",
     kind=NUMBER,
-    label="fig-random-eigenvalues",
+    label="eq-random-radial",
+    source=OURS,
 )
 def radial_law() -> Check:
-    log_moduli = np.concatenate([_spectra(100, i)[1].real for i in range(2)])
-    share = np.mean(np.exp(log_moduli / 100) < 0.5)
-    return equal(share, 0.25, Tolerance(0.01, "fluctuation of two products of 1000 rows"))
+    product = graded_products.gaussian_product(1000, 5, rng=SEED)
+    share = np.mean(graded_products.log_eigenvalues(product).real / 5 < np.log(0.5))
+    reason = "twice the fluctuation of a product of 1000 rows"
+    return equal(share, 0.25, Tolerance(0.01, reason))
 
 
 @claim(
@@ -915,8 +1039,14 @@ def _whole(ks: Any) -> list[int]:
 def _off_diagonal_share(sigma: Array, V: Array) -> float:
     """Return the criterion of Eq. 18 for inputs of a correlation and a task with the modes V."""
     n = len(V)
-    task = correlations.Correlations(sigma, np.arange(n, 0, -1)[:, None] * V.T, n**3, n)
-    return consistency.consistency(task).off_diagonal
+    sigma_yx = np.arange(n, 0, -1)[:, None] * V.T
+    return consistency.consistency(_task(sigma, sigma_yx)).off_diagonal
+
+
+def _task(sigma_xx: Array, sigma_yx: Array) -> correlations.Correlations:
+    """Return a task that some examples have, half of whose outputs are noise."""
+    of_inputs = np.trace(sigma_yx @ np.linalg.solve(sigma_xx, sigma_yx.T))
+    return correlations.Correlations(sigma_xx, sigma_yx, 2 * float(of_inputs), len(sigma_xx))
 
 
 def _autoencoder_data() -> tuple[correlations.Correlations, Array]:
@@ -927,32 +1057,41 @@ def _autoencoder_data() -> tuple[correlations.Correlations, Array]:
     return correlations.Correlations(sigma, sigma, float(np.trace(sigma)), 6), Q
 
 
+@shared
+def _encoders(data: correlations.Correlations, explained: float) -> Weights:
+    """Return three pretrained layers of ten units, without a readout."""
+    sizes = (6, 10, 10, 6)
+    stack = pretraining.greedy_pretraining(data, sizes, scale=1e-4, explained=explained, rng=SEED)
+    return stack.weights[:-1]
+
+
 # Counts to a pixel of the drawing of Fig. 6B.
 PIXELS = {1: 31.25, 5: 625.0, 100: 1875.0}
 
 
-@shared
-def _bars(n_factors: int) -> tuple[Array, float]:
-    """Return by how much the drawn bars exceed the law, and where the last one ends."""
+def _bars(n_factors: int) -> tuple[Array, Array]:
+    """Return the heights of the drawn bars, and the edges between them."""
     rows = read_table("printed/fig6b.csv")
     rows = rows[rows["factors"] == n_factors]
-    width = np.ptp(rows["x"]) / 99
-    edges = np.log(width * np.arange(1, 101))
-    law = 5e5 * np.diff(spectra.log_singular_value_cdf(edges, n_factors=n_factors), prepend=0)
-    return rows["height"] - law, 100 * float(width)
+    return rows["height"], np.ptp(rows["x"]) / 99 * np.arange(101)
 
 
 @shared
-def _spectra(n_factors: int, realisation: int = 0) -> tuple[Array, NDArray[np.complex128]]:
-    """Return logarithms of the singular values and eigenvalues of a product of 1000 rows."""
-    rng = np.random.default_rng([SEED, n_factors, realisation])
-    product = graded_products.gaussian_product(1000, n_factors, rng=rng)
-    return graded_products.log_singular_values(product), graded_products.log_eigenvalues(product)
+def _above_law(n_factors: int) -> Array:
+    """Return by how much the drawn bars exceed the integral of the density over them."""
+    heights, edges = _bars(n_factors)
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    # The first bar, in which the density is singular, is what the others leave.
+    middle, half = (edges[2:] + edges[1:-1]) / 2, edges[1] / 2
+    s = middle[:, None] + half * nodes
+    density = 2 * s * spectra.fuss_catalan_density(s**2, n_factors=n_factors)
+    others = half * density @ weights
+    return heights - 5e5 * np.r_[1 - others.sum(), others]
 
 
-def _in_origin_bin(n_factors: int) -> float:
-    z = np.exp([_spectra(n_factors, i)[1] for i in range(2)])
-    return float(np.mean((np.abs(z.real) < 0.05) & (np.abs(z.imag) < 0.05)))
+def _in_origin_bin(n_layers: int) -> float:
+    rows = read_table("figure_6bc_realisations.csv")
+    return float(rows["in_origin_bin"][rows["n_layers"] == n_layers].mean() / 10)
 
 
 CLAIMS = claims_of(vars())

@@ -1,5 +1,6 @@
 """What the build, the packaging and the sources of the book promise."""
 
+import json
 import os
 import pkgutil
 import re
@@ -158,6 +159,13 @@ def test_only_edited_code_is_executed_again(cache, executed, old, new, cached, a
     assert chapter_cache.is_cached(cache, notebook) == adopted
 
 
+def test_the_longest_chapters_begin_first():
+    assert set(execute_chapters.SECONDS) <= {page.stem for page in NOTEBOOKS}
+    quick, slow, longest = (Path(f"{name}.md") for name in ("quick", "slow", "section-3-2"))
+    found = execute_chapters.longest_first([quick, longest, slow], {slow: 30, quick: 5})
+    assert found == [longest, slow, quick]
+
+
 def run_chapter(cache, tmp_path, source, capsys):
     """Execute a one-cell chapter as `make book` does; return what failed and was printed."""
     page = tmp_path / "one.md"
@@ -292,31 +300,39 @@ def test_the_source_archive_has_all_that_the_tests_need(archives):
     assert {name for name in wanted - names if not name.startswith((".ci/", ".github/"))} == set()
 
 
-def test_wheel_has_the_library_with_its_data_and_nothing_else(wheel):
-    def package(root):
-        files = (root / "dlnlib").rglob("*")
+def test_wheel_has_the_library_and_the_ledger_with_their_data_and_nothing_else(wheel):
+    def packages(root):
         return {
             path.relative_to(root).as_posix()
-            for path in files
+            for package in ("dlnlib", "ledger")
+            for path in (root / package).rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
 
-    assert {"dlnlib/data/mnist.npz", "dlnlib/book.mplstyle", "dlnlib/py.typed"} <= package(wheel)
-    assert package(wheel) == package(ROOT)
+    data = {"dlnlib/data/mnist.npz", "dlnlib/book.mplstyle", "dlnlib/py.typed"}
+    assert data | {"ledger/claims.json"} <= packages(wheel)
+    assert packages(wheel) == packages(ROOT)
     about = f"dlnlib-{dlnlib.__version__}.dist-info"
-    assert {path.name for path in wheel.iterdir()} == {"dlnlib", about}
+    assert {path.name for path in wheel.iterdir()} == {"dlnlib", "ledger", about}
 
 
-def test_wheel_imports_with_numpy_and_scipy_alone(wheel, tmp_path):
-    # -I and -S leave only the standard library, the wheel and these links to import from.
+@pytest.fixture(scope="module")
+def numpy_and_scipy(tmp_path_factory):
+    """A folder with links to numpy and scipy, to import these alone."""
+    links = tmp_path_factory.mktemp("links")
     for package in (numpy, scipy):
         for folder in Path(package.__file__).parents[1].glob(f"{package.__name__}*"):
-            (tmp_path / folder.name).symlink_to(folder)
+            (links / folder.name).symlink_to(folder)
+    return links
+
+
+def test_wheel_imports_with_numpy_and_scipy_alone(wheel, numpy_and_scipy):
+    # -I and -S leave only the standard library, the wheel and these links to import from.
     rooms = {module.name for module in pkgutil.iter_modules([wheel / "dlnlib"])}
     core = sorted(rooms - {"plotting", "sweeps"})  # these two may ask for an extra
     code = f"""
 import importlib, sys
-sys.path[:0] = {[str(wheel), str(tmp_path)]!r}
+sys.path[:0] = {[str(wheel), str(numpy_and_scipy)]!r}
 for name in {core!r}:
     importlib.import_module("dlnlib." + name)
 import dlnlib.datasets
@@ -332,3 +348,52 @@ def test_the_ledger_is_found_from_anywhere_where_the_project_is_installed(tmp_pa
     command = [sys.executable, "-c", "import ledger; print(ledger.__file__)"]
     found = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert Path(found.stdout.strip()) == ROOT / "ledger" / "__init__.py"
+
+
+@pytest.fixture
+def installed_ledger(wheel, numpy_and_scipy, tmp_path):
+    """A command that starts the ledger of the wheel in an empty folder, on an ASCII terminal."""
+    folders = os.pathsep.join(map(str, (wheel, numpy_and_scipy)))
+    bare = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_", "LANG"))}
+    env = {**bare, "PYTHONPATH": folders, "PYTHONIOENCODING": "ascii", "PYTHONWARNINGS": "error"}
+
+    def start(*arguments):
+        # -S leaves out what is installed here.
+        line = [sys.executable, "-S", "-B", "-m", "ledger", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(line, cwd=tmp_path, env=env, stdout=pipe, stderr=pipe, text=True)
+
+    return start
+
+
+def test_the_installed_ledger_measures_what_needs_no_tables(installed_ledger, tmp_path):
+    process = installed_ledger("--cache", "kept", "--id", "eq-25", "fig-2-first")
+    printed, told = process.communicate()
+    assert (process.returncode, told) == (0, "")
+    assert printed.isascii() and "right form: tau dtheta/dt = 2s - c0 sinh theta" in printed
+    assert "needs chapters/data/printed/fig2.csv, which a checkout" in " ".join(printed.split())
+    (kept,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept.name == "eq-25.json"
+
+
+def test_json_of_the_installed_ledger_says_what_was_not_measured(installed_ledger):
+    process = installed_ledger("--json", "--id", "fig-2-first")
+    printed, told = process.communicate()
+    (row,) = json.loads(printed)
+    assert (process.returncode, told, row["verdict"]) == (3, "", "not measured")
+    assert row["reason"].startswith("needs chapters/data/printed/fig2.csv")
+
+
+def test_the_installed_ledger_has_no_record_to_write(installed_ledger):
+    process = installed_ledger("--record", "--id", "eq-23")
+    assert "the record is kept in a checkout" in process.communicate()[1]
+    assert process.returncode == 2
+
+
+def test_the_installed_ledger_ends_quietly_where_its_reader_does(installed_ledger):
+    process = installed_ledger("--section", "A")
+    assert process.stdout.readline().startswith("claim ")
+    process.stdout.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), told) == (141, "")
