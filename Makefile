@@ -25,7 +25,7 @@ chapter: .venv/ready ## execute one chapter into a notebook: make chapter NAME=s
 	@echo "executed: _build/chapters/$(NAME).ipynb"
 
 test: .venv/ready ## run the tests, and the examples of the docstrings
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n logical $(if $(MARK),-m $(MARK))
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadgroup $(if $(MARK),-m $(MARK))
 
 bench: .venv/ready ## run the benchmarks
 	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit; done
