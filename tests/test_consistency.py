@@ -149,3 +149,19 @@ def test_data_without_modes_or_variance_are_refused(sigma_xx, sigma_yx, message)
 def test_what_is_no_correlations_is_refused(other):
     with pytest.raises(TypeError, match=r"^correlations must be a Correlations"):
         consistency(other)
+
+
+@pytest.mark.parametrize("size", [2.0**-500, 2.0**500])
+def test_inputs_of_any_size_are_measured_alike(size):
+    data = random_data(4, 2, 3)
+    one, other = (
+        consistency(data),
+        consistency(
+            Correlations(
+                size**2 * data.sigma_xx, data.sigma_yx * size, data.trace_yy, data.n_examples
+            )
+        ),
+    )
+    assert other.leakage == pytest.approx(one.leakage, rel=1e-12)
+    assert other.off_diagonal == pytest.approx(one.off_diagonal, rel=1e-12)
+    assert other.matrix == pytest.approx(size**2 * one.matrix, rel=1e-9, abs=0)

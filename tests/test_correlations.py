@@ -565,3 +565,10 @@ def test_modes_in_single_precision_are_modes():
 def test_modes_of_other_inputs_have_no_strengths_here():
     with pytest.raises(ValueError, match="modes must have the 3 inputs of correlations, got 2"):
         input_strengths(diagonal([1.0, 2.0, 3.0]), modes(diagonal([1.0, 2.0])))
+
+
+def test_krylov_does_not_depend_on_the_unit_of_inputs():
+    data, size = from_data([[1.0, 2, 0], [0, 1, 1], [2, 0, 1]], [[1.0], [0], [2]]), 2.0**500
+    large = Correlations(size**2 * data.sigma_xx, size * data.sigma_yx, data.trace_yy, 3)
+    found, expected = (correlations.krylov(c, n_blocks=3).sigma_xx for c in (large, data))
+    assert found / size**2 == pytest.approx(expected, abs=1e-12)

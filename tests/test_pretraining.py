@@ -281,3 +281,12 @@ def test_data_with_nothing_to_reconstruct_are_refused(pretraining, settings):
         arguments = {"correlations": data()[0], "layer_sizes": (6, 6, 2), **settings} | change
         with pytest.raises((TypeError, ValueError), match=message):
             pretraining(**arguments)
+
+
+def test_inputs_whose_inverse_is_no_number_count_as_zero():
+    tiny = Correlations(1e-310 * np.eye(2), np.zeros((2, 2)), 1.0, 1)
+    settings = {"relative_rate": 0.1, "explained": 0.5, "max_steps": 5, "rng": 0}
+    with pytest.raises(ValueError, match="sigma_xx must not be zero"):
+        greedy_pretraining(tiny, (2, 2, 2), scale=0.1, **settings)
+    with pytest.raises(ValueError, match="sigma_xx must not be zero"):
+        orthogonal_pretraining(tiny, (2, 2, 2), u0=0.1, **settings)

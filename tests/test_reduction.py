@@ -255,3 +255,14 @@ def test_shapes_must_match():
         restore_width(reduction.weights, start, reduction.weights)
     with pytest.raises(TypeError, match="correlations must be a Correlations"):
         reduce_width(start, (c.sigma_xx, c.sigma_yx))
+
+
+@pytest.mark.parametrize("size", [2.0**-500, 2.0**500])
+def test_inputs_of_any_size_reach_as_much(size):
+    c = data(4, 2)
+    # Without targets, whose moments would be lost beside those of large inputs.
+    found, expected = (
+        reduce_width(orthogonal((4, 8, 2)), Correlations(sigma, np.zeros((2, 4)), 1.0, 1))
+        for sigma in (size**2 * c.sigma_xx, c.sigma_xx)
+    )
+    assert widths(found) == widths(expected)

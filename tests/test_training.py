@@ -1031,3 +1031,12 @@ def test_thresholds_below_the_least_error_are_refused():
     with pytest.raises(ValueError, match=r"threshold must not be below .*, got"):
         gradient_descent(start, data, threshold=0.9 * floor, **options)
     assert gradient_descent(start, data, threshold=floor, **options).status == "completed"
+
+
+def test_single_precision_must_hold_weights_and_data():
+    start, data = [1e30 * np.eye(2), np.eye(2)], diagonal([3.0, 1.0])
+    assert training.linear(start, data, dtype=np.float32).start[0].dtype == np.float32
+    for weights, moments in (([1e39 * np.eye(2)] * 2, data), (start, diagonal([1e39, 1.0]))):
+        training.linear(weights, moments)
+        with pytest.raises(ValueError, match="dtype must be one that holds all weights"):
+            training.linear(weights, moments, dtype=np.float32)
