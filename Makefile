@@ -1,4 +1,5 @@
 # Needs make and a Python from 3.11 to 3.13 with venv; the rest is installed into .venv.
+# Python compiles what is imported; pip would take as long again to compile all that is installed.
 PYTHON ?= python3
 PORT ?= 8000
 BIN = .venv/bin
@@ -25,7 +26,7 @@ chapter: .venv/ready ## execute one chapter into a notebook: make chapter NAME=s
 	@echo "executed: _build/chapters/$(NAME).ipynb"
 
 test: .venv/ready ## run the tests, and the examples of the docstrings
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadgroup $(if $(MARK),-m $(MARK))
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n logical $(if $(MARK),-m $(MARK))
 
 bench: .venv/ready ## run the benchmarks
 	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit; done
@@ -57,7 +58,7 @@ clean: ## remove everything that make made
 .venv/locked: requirements.lock
 	@echo "installing requirements.lock into .venv"
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-compile --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/ready: .venv/locked pyproject.toml

@@ -444,7 +444,7 @@ def passes(check: Check) -> bool:
     Returns
     -------
     bool
-        False also for a measurement that is not a number.
+        False also for a measurement that is infinite or not a number: nothing was found.
 
     Examples
     --------
@@ -452,6 +452,8 @@ def passes(check: Check) -> bool:
     >>> passes(at_most(float("nan"), 2.0, "an example"))
     False
     """
+    if not np.isfinite(check.measured):
+        return False
     if check.relation == "=":
         return abs(check.measured - check.expected) <= check.tolerance
     if check.relation == "≤":
