@@ -31,12 +31,18 @@ document.addEventListener("DOMContentLoaded", () => {
   controls.append(search, ...choices, count);
   table.before(controls);
 
+  // What a row says, without the code that measured it.
+  const said = rows.map((row) => {
+    const copy = row.cloneNode(true);
+    copy.querySelector("pre").remove();
+    return copy.textContent.toLowerCase();
+  });
+
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/);
-    for (const row of rows) {
-      const text = row.textContent.toLowerCase();
-      const chosen = choices.every(({ value }, i) => !value || facts[i][1](row) === value);
-      row.hidden = !chosen || !words.every((word) => text.includes(word));
+    for (const [i, row] of rows.entries()) {
+      const chosen = choices.every(({ value }, k) => !value || facts[k][1](row) === value);
+      row.hidden = !chosen || !words.every((word) => said[i].includes(word));
     }
     count.value = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
   };
@@ -65,6 +71,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const unfold = () => {
     const row = rows.find((candidate) => `#${candidate.id}` === location.hash);
     if (!row) return;
+    // A link leads to its row even if that was filtered out.
+    if (row.hidden) {
+      for (const control of [search, ...choices]) control.value = "";
+      filter();
+    }
     row.querySelector("details").open = true;
     row.scrollIntoView({ block: "center" });
   };

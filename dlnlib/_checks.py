@@ -195,7 +195,8 @@ def precision(dtype: DTypeLike) -> np.dtype[Any]:
 def generator(name: str, value: Any) -> np.random.Generator:
     """Return a source of randomness; there is no default one."""
     wanted = f"{name} must be a seed, a sequence of seeds or a numpy.random.Generator"
-    if value is None or isinstance(value, bool):
+    # numpy counts a duration among the integers.
+    if value is None or isinstance(value, bool | np.timedelta64):
         raise TypeError(f"{wanted}, got {value!r}")
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iu":
         value = int(value)

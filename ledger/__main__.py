@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 _HELP = """\
 Measure statements of the paper, and ours about it, and compare the verdicts
-with those on record. All of them take about three minutes, most of it for
+with those on record. All of them take about two minutes, most of it for
 Figs. 3 to 7; most take less than a second alone.
 
 sections: {sections}
