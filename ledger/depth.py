@@ -441,9 +441,9 @@ def drawn_time_of_a_chaotic_depth() -> Check:
 @claim(
     "fig-4-rates",
     "Fig. 4 right",
-    "The drawn rates are those at which learning is fastest. Measured: number of depths, of 15, at "
-    "which our own race finds the drawn rate, and at 84 layers no draw of fig-4-rate-spread beats "
-    "it.",
+    "The drawn rates are those at which learning is fastest. Measured: number of depths, of 15, "
+    "at which our own race finds the drawn rate; 84 layers count only if no draw of fig-4-rate- "
+    "spread is won by another.",
     section="2",
     kind=FIGURE,
     label="fig-4",
