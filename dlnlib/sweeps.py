@@ -87,7 +87,8 @@ def sweep(
             f'dlnlib.sweeps.sweep needs {error.name}: pip install "dlnlib[sweeps]"'
         ) from error
 
-    code, hidden = _code(function), not _checks.flag("progress", progress)
+    code = _code(function, told=folder is not None)
+    hidden = not _checks.flag("progress", progress)
     if n_jobs is not None:
         n_jobs = _checks.count("n_jobs", n_jobs, least=-_MOST_JOBS, most=_MOST_JOBS)
     cases = [_case(function, case) for case in _checks.iterated("cases", cases, "mappings")]
@@ -128,12 +129,14 @@ def _store(folder: str | os.PathLike[str]) -> Path:
     return store
 
 
-def _code(function: Callable[..., Any]) -> list[str]:
-    """Return what names a function as it is now, and the library that it calls."""
+def _code(function: Callable[..., Any], *, told: bool) -> list[str]:
+    """Return what names a function, and if it shall tell it from others, what it is now."""
     if not isinstance(function, FunctionType):
         raise TypeError(f"function must be one that is known by its code, got {function!r}")
     name = f"{function.__module__}.{function.__qualname__}"
-    return [name, _fingerprint.of_library(), _fingerprint.of_function(function)]
+    # Where nothing is recalled nothing is told apart: what a function uses may be gigabytes.
+    known = (_fingerprint.of_library(), _fingerprint.of_function(function)) if told else ()
+    return [name, *known]
 
 
 def _name(code: list[str], case: Mapping[str, Any]) -> str:

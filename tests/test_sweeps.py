@@ -381,3 +381,19 @@ def test_a_dask_cluster_runs_the_same_sweep(tmp_path):
     assert {record["result"]["process"] for record in where} <= workers - {os.getpid()}
     assert found == sweep(learn, LEARN)
     assert len(list(tmp_path.iterdir())) == len(LEARN)
+
+
+def test_a_sweep_that_keeps_nothing_reads_nothing_that_its_function_uses():
+    class Unread:
+        def __reduce__(self):
+            raise AssertionError("what is large was read")
+
+        __repr__ = __reduce__
+
+    large = Unread()
+
+    def used(*, x):
+        return {"is": large is not None, "x": x}
+
+    (record,) = sweep(used, [{"x": 1}], n_jobs=1)
+    assert record["result"] == {"is": True, "x": 1}
