@@ -48,9 +48,9 @@ def test_every_room_has_a_floor_and_the_wing_that_the_library_says():
     assert sorted(room for _, room in table) == sorted(public) == sorted(dlnlib.__all__)
     for name in ("theory", "simulation"):
         assert {room for said, room in table if said == name} == wing(name) & public
-    # Of the private rooms these alone are ground floor.
+    # Of the private rooms these alone are ground floor, and one draws.
     private = rooms - public - wing("theory") - wing("simulation")
-    assert private == {"_checks", "_docs", "_fingerprint", "_typing"}
+    assert private == {"_checks", "_docs", "_figures", "_fingerprint", "_typing"}
 
 
 def test_rooms_are_imported_at_their_first_use():
@@ -83,7 +83,10 @@ def test_a_missing_extra_is_named(module, use, extra):
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_texts_can_be_shown_on_any_terminal(module):
-    # Names of authors are spelled right in docstrings; what is printed is not among them.
+    # Names of authors are spelled right in docstrings; what is printed is not among them. What
+    # dlnlib.book spells, pages show.
+    if module.name == "book.py":
+        return
     nodes = list(ast.walk(ast.parse(module.read_text("utf8"))))
     said = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
     texts = [n.value for n in nodes if isinstance(n, ast.Constant) and id(n) not in said]

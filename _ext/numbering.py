@@ -1,0 +1,58 @@
+"""Number appendices by their letters in the paper, figures of other pages by a letter of theirs."""
+
+from functools import wraps
+
+from docutils import nodes
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles as Collector
+
+APPENDIX = "chapters/appendix-"
+
+
+def lettered(assign):
+    """Let numbers of chapters skip the appendices, which have letters."""
+
+    @wraps(assign)
+    def wrapped(self, env):
+        changed = assign(self, env)
+        # In the order of the table of contents.
+        new, count = {}, 0
+        for page, numbers in env.toc_secnumbers.items():
+            old = numbers[""][0]
+            if old not in new:
+                appendix = page.startswith(APPENDIX)
+                count += not appendix
+                new[old] = page.removeprefix(APPENDIX).upper() if appendix else count
+        for page, numbers in env.toc_secnumbers.items():
+            for place in [env.titles[page], *env.tocs[page].findall(nodes.reference)]:
+                if place.get("secnumber"):
+                    place["secnumber"] = [new[place["secnumber"][0]], *place["secnumber"][1:]]
+            for anchor, number in numbers.items():
+                numbers[anchor] = (new[number[0]], *number[1:])
+        return changed
+
+    return wrapped
+
+
+def with_pages(assign):
+    """Let figures of a page without a number begin with its first letter, 0 on the front page."""
+
+    @wraps(assign)
+    def wrapped(self, env):
+        changed = assign(self, env)
+        for page, kinds in env.toc_fignumbers.items():
+            if page not in env.toc_secnumbers:
+                root = page == env.config.root_doc
+                first = 0 if root else page.rpartition("/")[2][0].upper()
+                for numbers in kinds.values():
+                    for k, anchor in enumerate(numbers, 1):
+                        numbers[anchor] = (first, k)
+        return changed
+
+    return wrapped
+
+
+def setup(app):
+    """Register the extension."""
+    Collector.assign_section_numbers = lettered(Collector.assign_section_numbers)
+    Collector.assign_figure_numbers = with_pages(Collector.assign_figure_numbers)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
