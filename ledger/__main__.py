@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ledger import CLAIMS, Check, Claim, Result, evaluate, find, recorded_verdicts, summary
 from ledger.record import CHECKOUT, NOT_CONFIRMED, OURS, RECORD, missing_tables
-from ledger.spelling import legible, make_legible, outcome
+from ledger.spelling import legible, make_legible, outcome, plain
 
 __all__ = ["main"]
 
@@ -232,8 +232,8 @@ def _checks(result: Result) -> list[tuple[str, Check]]:
 def _wrapped(text: str, indent: int = 0) -> str:
     """Return a paragraph that fits a terminal."""
     margin = " " * indent
-    plain = legible(text, sys.stdout.encoding)
-    return textwrap.fill(plain, _WIDTH, initial_indent=margin, subsequent_indent=margin)
+    shown = legible(plain(text), sys.stdout.encoding)
+    return textwrap.fill(shown, _WIDTH, initial_indent=margin, subsequent_indent=margin)
 
 
 def _name(claim: Claim) -> str:

@@ -103,8 +103,8 @@ def stays_decoupled() -> Check:
 @claim(
     "eq-14",
     "Eq. 14",
-    "Each mode descends half the squared distance of the product of its layers from s. Measured: "
-    "the error of such a network, and its slope, at random layer strengths.",
+    "Each mode descends half the squared distance of the product of its layers from $s$. "
+    "Measured: the error of such a network, and its slope, at random layer strengths.",
     section="2",
     kind=IDENTITY,
     equations=(14,),
@@ -138,8 +138,8 @@ def differences_conserved() -> Check:
 @claim(
     "eq-15",
     "Eq. 15",
-    "With equal layers the strength obeys τ du/dt = L u^(2 - 2/L) (s - u), L = N_l - 1. Measured "
-    "on networks of 3 to 100 layers.",
+    r"With equal layers the strength obeys $\tau\dot{u} = L u^{2 - 2/L}(s - u)$, $L = N_l - 1$. "
+    "Measured on networks of 3 to 100 layers.",
     section="2",
     kind=IDENTITY,
     equations=(15,),
@@ -180,8 +180,9 @@ def time_at_any_depth() -> Check:
 @claim(
     "eq-16",
     "Eq. 16",
-    "For infinitely many layers τ du/dt = N_l u² (s - u). Measured: how fast N_l t of finite "
-    "depth approaches the integral of that, as an exponent of depth (1,000 to 100,000 layers).",
+    r"For infinitely many layers $\tau\dot{u} = N_l u^2 (s - u)$. Measured: how fast $N_l t$ of "
+    "finite depth approaches the integral of that, as an exponent of depth (1,000 to 100,000 "
+    "layers).",
     section="2",
     kind=SCALING,
     equations=(16,),
@@ -214,9 +215,9 @@ def infinite_depth_time() -> Check:
 @claim(
     "sec-2-fixed-rate",
     "§2",
-    "At a fixed learning rate learning time falls to zero with depth. Reading: like 1/N_l. "
+    "At a fixed learning rate learning time falls to zero with depth. Reading: like $1/N_l$. "
     "Measured: exponent of the steps of descent from 0.1 to 0.9, 300 to 10,000 layers, at the "
-    "rate 1e-6, which is stable for all.",
+    "rate $10^{-6}$, which is stable for all.",
     section="2",
     kind=SCALING,
     label="eq-17",
@@ -230,8 +231,8 @@ def fixed_rate() -> Check:
 @claim(
     "sec-2-rate-depth",
     "§2",
-    "Stable learning rates fall as 1/N_l for large N_l. Measured: exponent of the rate up to which "
-    "descent of simulated chains settles, 20 to 100 layers, searched from 1e-6 to 10.",
+    "Stable learning rates fall as $1/N_l$ for large $N_l$. Measured: exponent of the rate up to "
+    "which descent of simulated chains settles, 20 to 100 layers, searched from $10^{-6}$ to 10.",
     section="2",
     kind=SCALING,
     label="fig-b-rate",
@@ -239,14 +240,17 @@ def fixed_rate() -> Check:
 def stable_rate_and_depth() -> Check:
     n = np.array([20, 30, 50, 100])
     rates = [_largest_settling_rate(int(k), 1.0) for k in n]
-    return equal(exponent(n, rates), -1, Tolerance(0.05, "it is the weights, N_l - 1, that count"))
+    return equal(
+        exponent(n, rates), -1, Tolerance(0.05, "it is the weights, $N_l - 1$, that count")
+    )
 
 
 @claim(
     "sec-2-rate-strength",
     "§2",
-    "Stable learning rates fall as 1/s² for large N_l. Measured: exponent of the rate up to which "
-    "simulated chains settle, s from 1/2 to 2, at 100 layers, searched from 1e-6 to 10.",
+    "Stable learning rates fall as $1/s^2$ for large $N_l$. Measured: exponent of the rate up to "
+    "which simulated chains settle, $s$ from 1/2 to 2, at 100 layers, searched from $10^{-6}$ to "
+    "10.",
     section="2",
     kind=SCALING,
     label="fig-b-rate",
@@ -254,14 +258,14 @@ def stable_rate_and_depth() -> Check:
 def stable_rate_and_strength() -> Check:
     s = np.array([0.5, 1.0, 2.0])
     rates = [_largest_settling_rate(100, x) for x in s]
-    return equal(exponent(s, rates), -2, Tolerance(0.05, "2/L, which is 0.02, and 0.3 % of rate"))
+    return equal(exponent(s, rates), -2, Tolerance(0.05, "$2/L$, which is 0.02, and 0.3 % of rate"))
 
 
 @claim(
     "sec-2-rate-few",
     "§2",
-    "At three layers stable learning rates fall as 1/s and not as 1/s². Measured: exponent of the "
-    "rate up to which simulated chains settle, s from 1/2 to 2.",
+    "At three layers stable learning rates fall as $1/s$ and not as $1/s^2$. Measured: exponent "
+    "of the rate up to which simulated chains settle, $s$ from 1/2 to 2.",
     section="2",
     kind=SCALING,
     source=OURS,
@@ -276,23 +280,24 @@ def stable_rate_of_three_layers() -> Check:
 @claim(
     "sec-2-finite",
     "§2",
-    "At rates that fall as 1/N_l learning time stays finite at infinite depth. Measured: steps of "
-    "descent from 0.01 to 0.99 at the rate 1/N_l, a million layers over a thousand.",
+    "At rates that fall as $1/N_l$ learning time stays finite at infinite depth. Measured: steps "
+    "of descent from 0.01 to 0.99 at the rate $1/N_l$, a million layers over a thousand.",
     section="2",
     kind=QUALITATIVE,
     label="fig-b-time",
 )
 def finite_at_the_stable_rate() -> Check:
     few, many = (_steps_needed(0.01, n, 1 / n) for n in (1000, 1_000_000))
-    reason = "corrections of order 1/1000, times ln 100; a power of depth would give more"
+    reason = r"corrections of order 1/1000, times $\ln 100$; a power of depth would give more"
     return equal(many / few, 1, Tolerance(0.02, reason))
 
 
 @claim(
     "sec-2-delay",
     "§2",
-    "What infinite depth costs over three layers is of order s/ε. Measured: exponent of the extra "
-    "steps of descent of 10,000 layers at the optimal rate, s/ε from 30 to 1,000.",
+    r"What infinite depth costs over three layers is of order $s/\varepsilon$. Measured: exponent "
+    r"of the extra steps of descent of 10,000 layers at the optimal rate, $s/\varepsilon$ from 30 "
+    "to 1,000.",
     section="2",
     kind=SCALING,
     label="fig-b-time",
@@ -442,8 +447,8 @@ def drawn_time_of_a_chaotic_depth() -> Check:
     "fig-4-rates",
     "Fig. 4 right",
     "The drawn rates are those at which learning is fastest. Measured: number of depths, of 15, "
-    "at which our own race finds the drawn rate; 84 layers count only if no draw of fig-4-rate- "
-    "spread is won by another.",
+    "at which our own race finds the drawn rate; 84 layers count only if no draw of "
+    "fig-4-rate-spread is won by another.",
     section="2",
     kind=FIGURE,
     label="fig-4",
@@ -509,15 +514,16 @@ def start_of_inputs_without_target() -> Finding:
     calm = points["n_layers"] != CHAOTIC
     same = (_epochs_at_printed_rates(untargeted=x) == points["epochs"] for x in (False, True))
     few, every = (equal(np.sum(found[calm]), calm.sum(), COUNT) for found in same)
-    text = "if they start with all 784 inputs, each at the layer strength 0.001^(1/L)"
+    text = "if they start with all 784 inputs, each at the layer strength $0.001^{1/L}$"
     return Finding(few, condition=Amendment(text, every))
 
 
 @claim(
     "fig-4-start",
     "Fig. 4",
-    "Training error of a network that does nothing yet is 25,000, so that a threshold of 1.3e4 "
-    "must be of half the squared error summed over examples. Measured: error at u0 = 0.001.",
+    "Training error of a network that does nothing yet is 25,000, so that a threshold of "
+    r"$1.3\cdot10^4$ must be of half the squared error summed over examples. Measured: error at "
+    "$u_0 = 0.001$.",
     section="2",
     kind=NUMBER,
     source=OURS,
@@ -531,8 +537,8 @@ def error_at_the_start() -> Check:
 @claim(
     "fig-4-floor-raw",
     "Fig. 4",
-    "The least-squares floor of MNIST with pixels in [0, 1] as they are is 9.86e3, for which 1.3e4 "
-    "would be four fifths of learning.",
+    r"The least-squares floor of MNIST with pixels in $[0, 1]$ as they are is $9.86\cdot10^3$, "
+    r"for which $1.3\cdot10^4$ would be four fifths of learning.",
     section="2",
     kind=NUMBER,
     source=OURS,
@@ -545,8 +551,8 @@ def floor_raw() -> Check:
 @claim(
     "fig-4-floor",
     "Fig. 4",
-    "The least-squares floor of MNIST, each pixel centred, whitened or not, is 1.21e4. Measured on "
-    "the whitened digits.",
+    r"The least-squares floor of MNIST, each pixel centred, whitened or not, is $1.21\cdot10^4$. "
+    "Measured on the whitened digits.",
     section="2",
     kind=NUMBER,
     source=OURS,
@@ -559,8 +565,8 @@ def floor_centred() -> Check:
 @claim(
     "fig-4-threshold",
     "Fig. 4",
-    "An error of 1.3e4 is nearly complete learning. Reading: at least 90 % of what any linear map "
-    "can do.",
+    r"An error of $1.3\cdot10^4$ is nearly complete learning. Reading: at least 90 % of what any "
+    "linear map can do.",
     section="2",
     kind=QUALITATIVE,
     label="fig-4",
@@ -574,8 +580,8 @@ def nearly_complete() -> Check:
 @claim(
     "fig-4-threshold-separate",
     "Fig. 4",
-    "1.3e4 is nearly complete learning by the theory that the figure tests. Reading: at least 90 % "
-    "of what modes can do that learn separately.",
+    r"$1.3\cdot10^4$ is nearly complete learning by the theory that the figure tests. Reading: at "
+    "least 90 % of what modes can do that learn separately.",
     section="2",
     kind=QUALITATIVE,
     source=OURS,
@@ -628,9 +634,9 @@ def saturation() -> Check:
 @claim(
     "fig-4-rate-law",
     "Fig. 4 right",
-    "The best learning rate falls as 1/N_l. Measured: its exponent from 14 to 100 layers, of the "
-    "drawn rates or of ours at 14, 36, 44, 74, 94 and 100 layers, where rounding does not decide, "
-    "the farther from -1.",
+    "The best learning rate falls as $1/N_l$. Measured: its exponent from 14 to 100 layers, of "
+    "the drawn rates or of ours at 14, 36, 44, 74, 94 and 100 layers, where rounding does not "
+    "decide, the farther from $-1$.",
     section="2",
     kind=SCALING,
     label="fig-4",
@@ -643,7 +649,7 @@ def best_rate_and_depth() -> Check:
     error = np.log(STEP) / np.sqrt(12) / np.sqrt(calm.sum()) / np.log(n[calm]).std()
     grid = (
         "twice the standard error that a grid of rates a factor of 1.44 apart makes; from 14 "
-        "layers on, knowing that the drawn exponent from 8 on is -0.91"
+        "layers on, knowing that the drawn exponent from 8 on is $-0.91$"
     )
     return equal(max(found, key=lambda p: abs(p + 1)), -1, Tolerance(2 * float(error), grid))
 
@@ -673,8 +679,8 @@ def best_rates_and_theory() -> Finding:
 @claim(
     "fig-4-grid",
     "App. C",
-    "The best rate lies inside the range from 1e-4 to 1e-7 at all depths. Measured: depths where a "
-    "rate at an end is among the best.",
+    "The best rate lies inside the range from $10^{-4}$ to $10^{-7}$ at all depths. Measured: "
+    "depths where a rate at an end is among the best.",
     section="2",
     kind=QUALITATIVE,
     label="fig-4",
@@ -696,8 +702,8 @@ def best_rates_inside_the_grid() -> Finding:
 @claim(
     "eq-27",
     "Eq. 27",
-    "The error of a mode is (s - product of its layers)/2τ. Measured: slope of that, relative to "
-    "the gradient of a network of one unit a layer.",
+    r"The error of a mode is $(s - \prod_k a_k)/(2\tau)$. Measured: slope of that, relative to the "
+    "gradient of a network of one unit a layer.",
     section="B",
     kind=SLIP,
     equations=(27,),
@@ -709,8 +715,8 @@ def missing_square() -> Finding:
 @claim(
     "eq-32",
     "Eq. 32",
-    "With equal layers the error is (s - a^L)/2τ. Measured: slope of that in all layers, relative "
-    "to the gradient of a network of one unit a layer.",
+    r"With equal layers the error is $(s - a^L)/(2\tau)$. Measured: slope of that in all layers, "
+    "relative to the gradient of a network of one unit a layer.",
     section="B",
     kind=SLIP,
     label="eq-27",
@@ -723,7 +729,7 @@ def missing_square_equal_layers() -> Finding:
 @claim(
     "eq-28",
     "Eqs. 28, 29",
-    "The gradient of a mode's error in layer i is -(s - product of all)(product of the others)/τ.",
+    r"The gradient of a mode's error in layer $i$ is $-(s - \prod_k a_k)\prod_{k \ne i} a_k/\tau$.",
     section="B",
     kind=IDENTITY,
     equations=(28, 29),
@@ -768,7 +774,7 @@ def second_derivatives() -> Check:
 @claim(
     "eq-33",
     "Eq. 33",
-    "With equal layers the gradient is -(s - a^(N_l-1)) a^(N_l-2) / τ in each.",
+    r"With equal layers the gradient is $-(s - a^{N_l-1})a^{N_l-2}/\tau$ in each.",
     section="B",
     kind=IDENTITY,
     label="eq-28",
@@ -788,8 +794,8 @@ def gradient_with_equal_layers() -> Check:
 @claim(
     "eq-36",
     "Eqs. 34-36",
-    "With equal layers the Hessian has h = a^(2N_l-4)/τ on its diagonal, "
-    "g = (2a^(2N_l-4) - s a^(N_l-3))/τ off it, and (1, ..., 1) for an eigenvector.",
+    r"With equal layers the Hessian has $h = a^{2N_l-4}/\tau$ on its diagonal, $g = (2a^{2N_l-4} "
+    r"- sa^{N_l-3})/\tau$ off it, and $(1, \dots, 1)$ for an eigenvector.",
     section="B",
     kind=IDENTITY,
     label="eq-37",
@@ -809,8 +815,8 @@ def hessian_with_equal_layers() -> Check:
 @claim(
     "eq-37",
     "Eq. 37",
-    "Along equal layers the curvature is [(2N_l-3) a^(2N_l-4) - (N_l-2) s a^(N_l-3)]/τ. Measured: "
-    "formula and library against numerical Hessians, relative to the optimum's.",
+    r"Along equal layers the curvature is $[(2N_l-3)a^{2N_l-4} - (N_l-2)sa^{N_l-3}]/\tau$. "
+    "Measured: formula and library against numerical Hessians, relative to the optimum's.",
     section="B",
     kind=IDENTITY,
     equations=(37,),
@@ -848,7 +854,7 @@ def largest_curvature() -> Finding:
             for f in (exact.curvature_along_path, exact.largest_curvature)
         )
         above = np.maximum(above, [np.abs(largest - c).max() / end for c in by])
-    text = "only from half strength on; before, it is a^(L-2) (s - a^L)/τ, across the path"
+    text = r"only from half strength on; before, it is $a^{L-2}(s - a^L)/\tau$, across the path"
     right = Amendment(text, equal(above[1], 0, DIFFERENCES))
     return Finding(equal(above[0], 0, DIFFERENCES), correction=right)
 
@@ -857,8 +863,8 @@ def largest_curvature() -> Finding:
     "app-b-steepest",
     "App. B",
     "On the way from zero to the optimum curvature is greatest at the optimum. Measured: "
-    "strength, in units of s, where the largest eigenvalue of numerical Hessians is greatest, the "
-    "least of 3 to 10 layers.",
+    "strength, in units of $s$, where the largest eigenvalue of numerical Hessians is greatest, "
+    "the least of 3 to 10 layers.",
     section="B",
     kind=IDENTITY,
     label="fig-b-curvature",
@@ -899,7 +905,7 @@ def newton() -> Check:
 @claim(
     "eq-41",
     "Eq. 41",
-    "At the optimum the curvature is (N_l - 1) s^((2N_l-4)/(N_l-1)) / τ. Measured: largest "
+    r"At the optimum the curvature is $(N_l-1)s^{(2N_l-4)/(N_l-1)}/\tau$. Measured: largest "
     "eigenvalue of the numerical Hessian, relative.",
     section="B",
     kind=IDENTITY,
@@ -918,25 +924,27 @@ def curvature_at_the_optimum() -> Check:
 @claim(
     "eq-42",
     "Eq. 42",
-    "The optimal rate, inverse to the curvature at the optimum, scales as 1/(N_l s²) for large "
-    "N_l. Measured at 100 layers: N_l s² times half the largest rate at which simulated chains "
-    "settle, the farthest from 1 of s = 1/2, 1 and 2.",
+    "The optimal rate, inverse to the curvature at the optimum, scales as $1/(N_l s^2)$ for large "
+    "$N_l$. Measured at 100 layers: $N_l s^2$ times half the largest rate at which simulated "
+    "chains settle, the farthest from 1 of $s = 1/2$, 1 and 2.",
     section="B",
     kind=SCALING,
     equations=(42,),
 )
 def optimal_rate() -> Check:
     found = [100 * s**2 * _largest_settling_rate(100, s) / 2 for s in (0.5, 1.0, 2.0)]
-    off = Tolerance(0.05, "N_l over N_l - 1, 1 %, and s^(2/L), 1.4 %; at three layers it is s, 2")
+    off = Tolerance(
+        0.05, "$N_l/(N_l - 1)$, 1 %, and $s^{2/L}$, 1.4 %; at three layers it is $s$, 2"
+    )
     return equal(max(found, key=lambda c: abs(c - 1)), 1, off)
 
 
 @claim(
     "eq-42-exact",
     "Eq. 42",
-    "At any depth the largest stable rate is 2/((N_l - 1) s^((2N_l-4)/(N_l-1))), twice the optimal "
+    "At any depth the largest stable rate is $2/((N_l-1)s^{(2N_l-4)/(N_l-1)})$, twice the optimal "
     "one. Measured: largest rate at which simulated chains settle, over the library's: the worst "
-    "of 3 to 100 layers and s = 1/2, 1, 2.",
+    "of 3 to 100 layers and $s = 1/2$, 1, 2.",
     section="B",
     kind=NUMBER,
     source=OURS,
@@ -954,8 +962,8 @@ def stable_rate() -> Check:
 @claim(
     "app-b-optimal",
     "App. B",
-    "The optimal rate is the fastest. Measured: the fastest rate from 0.01 s to within 1 % of s "
-    "for good, in units of it; of 3, 5, 10 and 100 layers the farthest from 1.",
+    r"The optimal rate is the fastest. Measured: the fastest rate from $0.01\,s$ to within 1 % of "
+    "$s$ for good, in units of it; of 3, 5, 10 and 100 layers the farthest from 1.",
     section="B",
     kind=QUALITATIVE,
     label="fig-b-fast",
@@ -964,7 +972,7 @@ def fastest_rate() -> Finding:
     whole, last = ([_fastest_rate(n, u0) for n in (3, 5, 10, 100)] for u0 in (0.01, 0.97))
     off = Tolerance(0.2, "the reading: a fifth; set knowing 1.9 and 0.96")
     near = equal(max(last, key=lambda c: abs(c - 1)), 1, off)
-    text = "for the last part of the way, here from 0.97 s"
+    text = r"for the last part of the way, here from $0.97\,s$"
     return Finding(
         equal(max(whole, key=lambda c: abs(c - 1)), 1, off), condition=Amendment(text, near)
     )
@@ -973,8 +981,8 @@ def fastest_rate() -> Finding:
 @claim(
     "eq-43",
     "Eq. 43",
-    "At the optimal rate three layers take the log of u_f(s - u0)/u0(s - u_f). Measured: formula "
-    "against the library and against flow at that rate.",
+    r"At the optimal rate three layers take $\ln\frac{u_f(s - u_0)}{u_0(s - u_f)}$ steps. "
+    "Measured: formula against the library and against flow at that rate.",
     section="B",
     kind=IDENTITY,
     equations=(43,),
@@ -992,7 +1000,7 @@ def optimal_time_of_three_layers() -> Check:
 @claim(
     "eq-44",
     "Eq. 44",
-    "At the optimal rate infinitely many layers take what three do and s/u0 - s/u_f more. "
+    "At the optimal rate infinitely many layers take what three do and $s/u_0 - s/u_f$ more. "
     "Measured: formula against the library, and against quadrature at that rate.",
     section="B",
     kind=IDENTITY,
@@ -1009,15 +1017,20 @@ def optimal_time_of_infinite_depth() -> Check:
 @claim(
     "eq-45",
     "Eq. 45",
-    "Infinite depth costs s/ε steps more than three layers, from ε to s - ε. Measured: extra "
-    "steps of descent of 100,000 layers at the optimal rate, times ε/s, at ε = 1e-3 s.",
+    r"Infinite depth costs $s/\varepsilon$ steps more than three layers, from $\varepsilon$ to $s "
+    r"- \varepsilon$. Measured: extra steps of descent of 100,000 layers at the optimal rate, "
+    r"times $\varepsilon/s$, at $\varepsilon = 10^{-3}\,s$.",
     section="B",
     kind=SCALING,
     equations=(45,),
 )
 def cost_of_infinite_depth() -> Check:
     extra = _steps_needed(1e-3, 100_000, 1 / 99_999) - _steps_needed(1e-3, 3, 1 / 2)
-    off = Tolerance(0.02, "ε/(s - ε), and some ten steps, as steps at that rate are not small")
+    off = Tolerance(
+        0.02,
+        r"$\varepsilon/(s - \varepsilon)$, and some ten steps, as steps at that "
+        "rate are not small",
+    )
     return equal(extra * 1e-3, 1, off)
 
 
@@ -1025,7 +1038,7 @@ def cost_of_infinite_depth() -> Check:
     "app-b-finite",
     "App. B",
     "At the optimal rate descent of extremely deep networks needs finitely many steps. Measured: "
-    "steps of a chain of 10,000 layers from ε = 0.01, over Eq. 44.",
+    r"steps of a chain of 10,000 layers from $\varepsilon = 0.01$, over Eq. 44.",
     section="B",
     kind=QUALITATIVE,
     label="fig-b-time",
@@ -1041,12 +1054,12 @@ def finite_at_the_optimal_rate() -> Check:
 
 @claim(
     "eq-46",
-    "Eqs. 46, 47",
-    "With Σ11 = V D V^T the rule in the modes is that of white inputs with the product times D in "
-    "place of the product. Measured on random weights of three layers.",
+    "Eq. 46",
+    r"With $\Sigma^{11} = VDV^T$ the rule in the modes is that of white inputs with the product "
+    "times $D$ in place of the product. Measured on random weights of three layers.",
     section="E",
     kind=IDENTITY,
-    equations=(46, 47),
+    equations=(46,),
 )
 def aligned_inputs() -> Check:
     data, (U, s, Vt), d = _aligned()
@@ -1079,8 +1092,8 @@ def aligned_inputs_stay_decoupled() -> Check:
 @claim(
     "app-e-logistic",
     "App. E",
-    "With such inputs, of variance d, a three-layer mode follows a logistic curve with the "
-    "ceiling s/d. Measured: formula against simulated flow.",
+    "With such inputs, of variance $d$, a three-layer mode follows a logistic curve with the "
+    "ceiling $s/d$. Measured: formula against simulated flow.",
     section="E",
     kind=IDENTITY,
     source=OURS,
@@ -1098,9 +1111,9 @@ def logistic_with_ceiling() -> Check:
 @claim(
     "app-e-depth",
     "App. E",
-    "With inputs of variance d the equation at any depth is τ du/dt = L u^(2 - 2/L) (s - d u). "
-    "Measured: the library's solution against flow of 3, 5 and 10 layers, three modes with "
-    "different d.",
+    r"With inputs of variance $d$ the equation at any depth is $\tau\dot{u} = L u^{2 - 2/L}(s - "
+    "du)$. Measured: the library's solution against flow of 3, 5 and 10 layers, three modes with "
+    "different $d$.",
     section="E",
     kind=IDENTITY,
     source=OURS,
@@ -1120,9 +1133,10 @@ def aligned_inputs_at_any_depth() -> Check:
 
 @claim(
     "app-e-kept",
-    "App. E, above Eq. 46",
-    "A bottleneck ends at the best rank-N2 approximation of Σ31 Σ11^-1, that is with the modes of "
-    "largest s/d. Measured: of 20 networks with one hidden unit for three modes, how many.",
+    "App. E",
+    r"A bottleneck ends at the best rank-$N_2$ approximation of $\Sigma^{31}(\Sigma^{11})^{-1}$, "
+    "that is with the modes of largest $s/d$. Measured: of 20 networks with one hidden unit for "
+    "three modes, how many.",
     section="E",
     kind=SLIP,
     label="fig-e-narrow",
@@ -1136,7 +1150,7 @@ def kept_by_a_bottleneck() -> Finding:
     kept = [np.sum(np.abs(ends - one).max(axis=(1, 2)) < 1e-3) for one in maps]
     every = Tolerance(0, "a count")
     right = Amendment(
-        "with the modes of largest s²/d, the best in error", equal(kept[1], 20, every)
+        "with the modes of largest $s^2/d$, the best in error", equal(kept[1], 20, every)
     )
     return Finding(equal(kept[0], 20, every), correction=right)
 

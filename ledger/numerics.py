@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 ROUNDING = Tolerance(1e-10, "rounding in double precision")
-FLOW = Tolerance(1e-7, "integrator with a relative tolerance of 1e-10")
+FLOW = Tolerance(1e-7, "integrator with a relative tolerance of $10^{-10}$")
 DIFFERENCES = Tolerance(1e-6, "central differences in double precision")
 
 

@@ -29,9 +29,10 @@ SEED = 1312
 @claim(
     "sec-5-growth",
     "§5",
-    "With momentum β each layer of a small mode of three layers grows in a step of rate λ by the "
-    "larger root of ρ² - (1 + β + λs)ρ + β, the mode by its square. Measured: simulated growth of "
-    "the mode over the library's, the worst of β = 0, 0.5, 0.9 at λs = 0.01.",
+    r"With momentum $\beta$ each layer of a small mode of three layers grows in a step of rate "
+    r"$\lambda$ by the larger root of $\rho^2 - (1 + \beta + \lambda s)\rho + \beta$, the mode by "
+    r"its square. Measured: simulated growth of the mode over the library's, the worst of $\beta "
+    r"= 0$, 0.5, 0.9 at $\lambda s = 0.01$.",
     section="5",
     kind=NUMBER,
     source=OURS,
@@ -42,17 +43,21 @@ def growth_with_momentum() -> Check:
     strengths = _strengths(np.full(3, 1e-40), 0.01, betas, 200)
     found = np.log(strengths[200] / strengths[100]) / 100
     library = exact.momentum_growth_rate(1.0, learning_rate=0.01, momentum=betas)
-    off = Tolerance(1e-7, "a hundred steps after the start from rest, which β = 0.9 forgets last")
+    off = Tolerance(
+        1e-7,
+        r"a hundred steps after the start from rest, which $\beta = 0.9$ "
+        "forgets last",
+    )
     return equal(max(found / library, key=lambda r: abs(r - 1)), 1, off)
 
 
 @claim(
     "sec-5-relaxation",
     "§5",
-    "With momentum β the distance of a mode from its optimum shrinks, or grows, by the slower "
-    "root of ρ² - (1 + β - λh)ρ + β, h = 2s, ringing or not. Measured: magnitude of the slower "
-    "root of the recurrence that four simulated values obey, over the library's, the worst of β = "
-    "0.1, 0.5, 0.9 and λh = 0.1, 1.3, 2.5.",
+    r"With momentum $\beta$ the distance of a mode from its optimum shrinks, or grows, by the "
+    r"slower root of $\rho^2 - (1 + \beta - \lambda h)\rho + \beta$, $h = 2s$, ringing or not. "
+    "Measured: magnitude of the slower root of the recurrence that four simulated values obey, "
+    r"over the library's, the worst of $\beta = 0.1$, 0.5, 0.9 and $\lambda h = 0.1$, 1.3, 2.5.",
     section="5",
     kind=NUMBER,
     source=OURS,
@@ -66,16 +71,16 @@ def relaxation_with_momentum() -> Check:
     p, r = (x[1] * x[2] - x[0] * x[3]) / size, (x[2] ** 2 - x[1] * x[3]) / size
     root = np.abs(np.abs(p) + np.sqrt(p**2 - 4 * r + 0j)) / 2
     decay, _ = exact.momentum_relaxation(1.0, learning_rate=steps / 2, momentum=betas)
-    off = Tolerance(1e-4, "the distance from the optimum, 1e-6, and its rounding")
+    off = Tolerance(1e-4, "the distance from the optimum, $10^{-6}$, and its rounding")
     return equal(max(np.ravel(root * np.exp(decay)), key=lambda r: abs(r - 1)), 1, off)
 
 
 @claim(
     "sec-5-frictionless",
     "§5",
-    "Without friction, β = 1, a mode swings as Jacobi's elliptic function nd². Measured: by how "
-    "much the largest difference of descent from it falls when the rate falls to a quarter, which "
-    "halves the step in time of the leapfrog that descent then is.",
+    r"Without friction, $\beta = 1$, a mode swings as Jacobi's elliptic function $\mathrm{nd}^2$. "
+    "Measured: by how much the largest difference of descent from it falls when the rate falls to "
+    "a quarter, which halves the step in time of the leapfrog that descent then is.",
     section="5",
     kind=SCALING,
     source=OURS,

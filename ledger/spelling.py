@@ -7,19 +7,48 @@ import io
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import TextIO
 
 from ledger.record import Check, passes
 
-__all__ = ["boundary", "legible", "make_legible", "measured", "outcome", "typeset"]
+__all__ = [
+    "agreement",
+    "boundary",
+    "legible",
+    "make_legible",
+    "measured",
+    "outcome",
+    "plain",
+    "typeset",
+]
 
 _NUMBER = r"(?:[+-] ?)?(?:[\d.]+(?:e[+-]\d+)?|inf|nan)"
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ASCII = {
     "≤": "<=", "≥": ">=", "±": "+-", "×": "x", "·": "*", "−": "-", "–": "-", "—": "-",
     "→": "->", "√": "sqrt ", "∞": "inf", "≈": "~", "∝": "~", "∂": "d", "§": "Sec. ", "‖": "||",
-    "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...",
+    "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "≠": "!=", "∏": "prod", "∑": "sum",
+    "⟨": "<", "⟩": ">", "λ": "lambda",
 }  # fmt: skip
+# The TeX of statements: symbols, functions, and commands with how many arguments they take.
+_GREEK = {
+    rf"\{name}": unicodedata.lookup(f"GREEK SMALL LETTER {name}")
+    for name in ("beta", "theta", "rho", "sigma", "tau", "phi", "chi")
+} | {r"\lambda": "λ", r"\varepsilon": "ε", r"\varphi": "φ", r"\Sigma": "Σ"}
+_SYMBOLS = {
+    r"\partial": "∂", r"\prod": "∏", r"\sum": "∑", r"\langle": "⟨", r"\rangle": "⟩", r"\cdot": "·",
+    r"\dots": "...", r"\ne": "≠", r"\,": " ",
+}  # fmt: skip
+_FUNCTIONS = (r"\ln", r"\sinh", r"\cosh", r"\tanh")
+_FORMS: dict[str, tuple[int, Callable[..., str]]] = {
+    r"\frac": (2, lambda above, below: f" ({above}/{_bracketed(below)})"),
+    r"\binom": (2, " ({} choose {})".format),
+    r"\dot": (1, " d{}/dt".format),
+    r"\sqrt": (1, lambda inside: f"√{_bracketed(inside)}"),
+    r"\mathrm": (1, "{}".format),
+}
+_RAISED = str.maketrans("-0123456789T", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ")
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def measured(check: Check) -> str:
@@ -102,6 +131,64 @@ def outcome(check: Check) -> str:
     return f"{measured(check)}, {holds} {boundary(check)}"
 
 
+def agreement(check: Check) -> str:
+    """Write to what an identity holds.
+
+    Parameters
+    ----------
+    check : Check
+        A comparison that holds, with a tolerance.
+
+    Returns
+    -------
+    str
+        The difference, rounded up to one digit.
+
+    Examples
+    --------
+    >>> from ledger import Tolerance, equal
+    >>> from ledger.spelling import agreement
+    >>> agreement(equal(1.236e-15, 0, Tolerance(1e-10, "an example")))
+    'holds to 2e-15'
+    >>> agreement(equal(0.5, 0.5, Tolerance(1e-10, "an example")))
+    'holds exactly'
+    """
+    off = abs(check.measured - check.expected)
+    if off == 0:
+        return "holds exactly"
+    power = math.floor(math.log10(off))
+    return f"holds to {math.ceil(off / 10**power) * 10.0**power:.0e}"
+
+
+def plain(text: str) -> str:
+    r"""Write the mathematics of a text without TeX.
+
+    Parameters
+    ----------
+    text : str
+        Text with TeX between dollar signs, of the few commands that statements use.
+
+    Returns
+    -------
+    str
+        Text for a terminal or a tooltip.
+
+    Raises
+    ------
+    ValueError
+        If a command is not among them.
+
+    Examples
+    --------
+    >>> from ledger.spelling import plain
+    >>> plain(r"The product is $\Sigma^{31}(\Sigma^{11})^{-1}$.")
+    'The product is Σ³¹(Σ¹¹)⁻¹.'
+    >>> plain(r"$\tau\dot{u} = Lu^{2-2/L}(s - u)$")
+    'τ du/dt = Lu^(2-2/L)(s - u)'
+    """
+    return re.sub(r"\$([^$]+)\$", lambda found: _spelled(found[1]), text)
+
+
 def typeset(text: str) -> str:
     """Write the numbers of a text as people do.
 
@@ -123,7 +210,7 @@ def typeset(text: str) -> str:
     >>> typeset("12084, would hold within 1e-07 of 0.5")
     '12,084, would hold within 10⁻⁷ of 0.5'
     """
-    return re.sub(r"(?:-|(- ))?(\d+)(\.\d+)?(?:e([+-]\d+))?", _typeset_number, text)
+    return re.sub(r"(?:(?<!\w)-|(- ))?(\d+)(\.\d+)?(?:e([+-]\d+))?", _typeset_number, text)
 
 
 def legible(text: str, encoding: str | None) -> str:
@@ -178,7 +265,14 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     refused = error.object[error.start : error.end]
-    return "".join(map(_ascii, refused)), error.end
+    lowered = re.sub(r"[⁻⁰¹²³⁴-⁹ᵀ]+(?=([^\W\d])?)", _raised_in_ascii, refused)
+    return "".join(c if c.isascii() else _ascii(c) for c in lowered), error.end
+
+
+def _raised_in_ascii(found: re.Match[str]) -> str:
+    """Return a run of superscripts in ASCII."""
+    raised = unicodedata.normalize("NFKD", found[0]).replace("−", "-")
+    return f"^{raised} " if found[1] else f"^{raised}"
 
 
 def _ascii(character: str) -> str:
@@ -189,10 +283,61 @@ def _ascii(character: str) -> str:
     if found := re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", name):
         return found[2].lower() if found[1] == "SMALL" else found[2].capitalize()
     parts = unicodedata.normalize("NFKD", character).replace("⁄", "/")
-    plain = parts.encode("ascii", "ignore").decode()
-    if plain and "SUPERSCRIPT" in name:
-        return f"^{plain}"
-    return plain or character.encode("ascii", "backslashreplace").decode()
+    kept = parts.encode("ascii", "ignore").decode()
+    return kept or character.encode("ascii", "backslashreplace").decode()
+
+
+def _spelled(tex: str) -> str:
+    """Return a formula as a line of text."""
+    left, found = re.findall(r"\\[A-Za-z]+|\\.|.", tex), ""
+    while left:
+        found += _next_part(left)
+    return re.sub(r"(?<=[(\[]) +| +(?= )", "", found).strip()
+
+
+def _next_part(left: list[str]) -> str:
+    """Take the next part of a formula off the tokens that are left, and return it spelled."""
+    token = left.pop(0)
+    if token in ("^", "_"):
+        return _script(token, _argument(left))
+    if token in _FORMS:
+        count, form = _FORMS[token]
+        return form(*(_argument(left) for _ in range(count)))
+    if token in _FUNCTIONS:
+        return f" {token[1:]}" + (" " if left and re.match(r"\w|\\", left[0]) else "")
+    if token in {*_GREEK, r"\langle"} and left[:1] == [" "] and left[1:] and left[1].isalpha():
+        del left[0]
+    known = _GREEK | _SYMBOLS
+    if token[0] == "\\" and token not in known:
+        raise ValueError(f"TeX must be of the commands that statements use, got {token}")
+    return known.get(token, token)
+
+
+def _argument(left: list[str]) -> str:
+    """Take an argument of a command, or a sub- or superscript, and return it spelled."""
+    token = left.pop(0)
+    if token != "{":
+        return _spelled(token)
+    depth, inside = 1, []
+    while depth:
+        token = left.pop(0)
+        depth += (token == "{") - (token == "}")
+        inside.append(token)
+    return _spelled("".join(inside[:-1]))
+
+
+def _bracketed(text: str) -> str:
+    """Return a text in brackets, unless it is a single name or number."""
+    return text if text.isalnum() else f"({text})"
+
+
+def _script(token: str, text: str) -> str:
+    """Return a subscript or superscript, in small characters if there are such."""
+    if token == "^" and re.fullmatch(r"-?\d*T?", text):
+        return text.translate(_RAISED)
+    if token == "_" and text.isdecimal():
+        return text.translate(_LOWERED)
+    return token + (text if re.fullmatch(r"\w+", text) else f"({text})")
 
 
 def _typeset_number(found: re.Match[str]) -> str:
@@ -202,7 +347,7 @@ def _typeset_number(found: re.Match[str]) -> str:
     mantissa = (f"{int(whole):,}" if len(whole) > 4 else whole) + (fraction or "")
     if power is None:
         return sign + mantissa
-    ten = "10" + str(int(power)).translate(_SUPERSCRIPTS)
+    ten = "10" + str(int(power)).translate(_RAISED)
     return sign + (ten if mantissa == "1" else f"{mantissa}·{ten}")
 
 

@@ -61,8 +61,9 @@ SEED = 1312
 @claim(
     "sec-3-fixed-point",
     "§3",
-    "Learning ends at the product Σ31 (Σ31)^-1. Measured: the largest distance from it of a "
-    "network that was trained to the end, on a task in which Σ31 and Σ11 differ.",
+    r"Learning ends at the product $\Sigma^{31}(\Sigma^{31})^{-1}$. Measured: the largest "
+    r"distance from it of a network that was trained to the end, on a task in which $\Sigma^{31}$ "
+    r"and $\Sigma^{11}$ differ.",
     section="3",
     kind=SLIP,
     label="section-3-1",
@@ -79,14 +80,14 @@ def fixed_point_of_learning() -> Finding:
         np.abs(end - data.sigma_yx @ np.linalg.inv(s)).max() for s in (data.sigma_yx, data.sigma_xx)
     ]
     printed, right = (equal(largest, 0, ROUNDING) for largest in off)
-    return Finding(printed, correction=Amendment("Σ31 (Σ11)^-1", right))
+    return Finding(printed, correction=Amendment(r"$\Sigma^{31}(\Sigma^{11})^{-1}$", right))
 
 
 @claim(
     "sec-3-criterion",
     "§3",
-    "The criterion is that V11 Σ11 V11^T be diagonal. Measured: its off-diagonal share on inputs "
-    "whose principal components are the columns of V11, where it should be.",
+    r"The criterion is that $V^{11}\Sigma^{11}V^{11T}$ be diagonal. Measured: its off-diagonal "
+    "share on inputs whose principal components are the columns of $V^{11}$, where it should be.",
     section="3",
     kind=SLIP,
     label="section-3-1",
@@ -95,14 +96,14 @@ def criterion() -> Finding:
     V = random_matrices.haar(4, 4, rng=np.random.default_rng(SEED))
     sigma = V * np.array([4.0, 3.0, 2.0, 1.0]) @ V.T
     printed, right = (equal(_off_diagonal_share(sigma, frame), 0, ROUNDING) for frame in (V.T, V))
-    return Finding(printed, correction=Amendment("V11^T Σ11 V11, by Eq. 3", right))
+    return Finding(printed, correction=Amendment(r"$V^{11T}\Sigma^{11}V^{11}$, by Eq. 3", right))
 
 
 @claim(
     "sec-3-modes",
     "§3",
-    "Σ31 = U33 S31 V11. Measured: the relative distance from it of a random Σ31, with the modes "
-    "of Eq. 3.",
+    r"The modes are given as $\Sigma^{31} = U^{33}S^{31}V^{11}$. Measured: the relative distance "
+    r"from it of a random $\Sigma^{31}$, with the modes of Eq. 3.",
     section="3",
     kind=SLIP,
     label="section-3-1",
@@ -112,14 +113,15 @@ def decomposition() -> Finding:
     task = correlations.Correlations(np.eye(4), sigma, np.sum(sigma**2), 4)
     U, s, Vt = correlations.modes(task)
     printed, right = (equal(relative_error([U * s @ V], [sigma]), 0, ROUNDING) for V in (Vt.T, Vt))
-    return Finding(printed, correction=Amendment("U33 S31 V11^T", right))
+    return Finding(printed, correction=Amendment("$U^{33}S^{31}V^{11T}$", right))
 
 
 @claim(
     "sec-3-encoder",
     "§3",
-    "From small weights an autoencoder's first layer ends near R M^(1/2) Q^T, R with orthonormal "
-    "columns and M close to 1. Measured: distance of Q^T W^T W Q from 1, six components learned.",
+    "From small weights an autoencoder's first layer ends near $RM^{1/2}Q^T$, $R$ with "
+    "orthonormal columns and $M$ close to 1. Measured: distance of $Q^TW^TWQ$ from 1, six "
+    "components learned.",
     section="3",
     kind=QUALITATIVE,
     label="eq-3-auto",
@@ -130,7 +132,7 @@ def pretrained_encoder() -> Check:
         data, (6, 10, 6), scale=1e-3, explained=1 - 1e-8, rng=SEED
     )
     encoder = stack.weights[0] @ Q
-    reason = "the share left unexplained, 1e-8 of the variance, is mostly that of the last"
+    reason = "the share left unexplained, $10^{-8}$ of the variance, is mostly that of the last"
     return equal(relative_error([encoder.T @ encoder], [np.eye(6)]), 0, Tolerance(0.01, reason))
 
 
@@ -138,7 +140,8 @@ def pretrained_encoder() -> Check:
     "eq-18",
     "Eq. 18",
     "Pretrained layers are a decoupled start for a task if its input modes are the principal "
-    "components, V11 = Q. Measured: off-diagonal share of the stack in such modes, half trained.",
+    "components, $V^{11} = Q$. Measured: off-diagonal share of the stack in such modes, half "
+    "trained.",
     section="3",
     kind=QUALITATIVE,
     equations=(18,),
@@ -146,15 +149,17 @@ def pretrained_encoder() -> Check:
 def decoupled_by_pretraining() -> Check:
     data, Q = _autoencoder_data()
     C = networks.product(_encoders(data, 0.9))
-    return equal(_off_diagonal_share(C.T @ C, Q), 0, Tolerance(0.01, "a random start, s.d. 1e-4"))
+    return equal(
+        _off_diagonal_share(C.T @ C, Q), 0, Tolerance(0.01, "a random start, s.d. $10^{-4}$")
+    )
 
 
 @claim(
     "eq-18-learned",
     "Eq. 18",
     "On top of such layers a task is learned mode by mode, without interaction. Measured: the "
-    "largest off-diagonal share of the map, in the modes of a random task with V11 = Q, in the "
-    "course of learning it from an output layer of zeros.",
+    "largest off-diagonal share of the map, in the modes of a random task with $V^{11} = Q$, in "
+    "the course of learning it from an output layer of zeros.",
     section="3",
     kind=QUALITATIVE,
     label="eq-18",
@@ -168,16 +173,16 @@ def learned_without_interaction() -> Check:
     course = training.gradient_flow(start, task, times=np.geomspace(0.1, 100, 30)).weights
     maps = U.T @ networks.product(course) @ Q
     off = 1 - np.sum(np.diagonal(maps, axis1=1, axis2=2) ** 2, axis=1) / np.sum(maps**2, (1, 2))
-    return equal(off.max(), 0, Tolerance(0.01, "a random start, s.d. 1e-4"))
+    return equal(off.max(), 0, Tolerance(0.01, "a random start, s.d. $10^{-4}$"))
 
 
 @claim(
     "eq-18-otherwise",
     "Eq. 18",
-    "Pretrained layers are a decoupled start for a task only if V11 = Q: in other directions "
+    "Pretrained layers are a decoupled start for a task only if $V^{11} = Q$: in other directions "
     "modes are coupled. Measured: off-diagonal share of the stack in ten random frames, the "
-    "least, where autoencoders are trained to the end, so that all components have the strength M "
-    "= 1.",
+    "least, where autoencoders are trained to the end, so that all components have the strength "
+    "$M = 1$.",
     section="3",
     kind=QUALITATIVE,
     label="eq-18",
@@ -192,15 +197,15 @@ def coupled_otherwise() -> Finding:
         shares = [_off_diagonal_share(C.T @ C, F) for F in frames]
         return at_least(min(shares), 0.1, "judged: a tenth is coupled; set with 0.46 known at 0.9")
 
-    text = "while pretraining is unfinished, here at 0.9 of the variance, not where M reaches 1"
+    text = "while pretraining is unfinished, here at 0.9 of the variance, not where $M$ reaches 1"
     return Finding(least(1 - 1e-8), condition=Amendment(text, least(0.9)))
 
 
 @claim(
     "fig-5-left",
     "Fig. 5 left",
-    "A submatrix of the input correlation, of raw pixels. Measured: how many of 100 colours, of "
-    "64, agree, for pixels 10 to 19 of the image's column 7, counted from 0.",
+    "The matrix drawn is a submatrix of the input correlation, of raw pixels. Measured: how many "
+    "of 100 colours, of 64, agree, for pixels 10 to 19 of the image's column 7, counted from 0.",
     section="3",
     kind=FIGURE,
     label="fig-5-matrices",
@@ -215,8 +220,9 @@ def drawn_pixels() -> Check:
 @claim(
     "fig-5-centre",
     "Fig. 5 centre",
-    "V11^T Σ11 V11 of all ten modes, of raw pixels. Measured: how many of 100 colours, of 64, "
-    "agree, with the signs of modes, which an SVD leaves free, that serve best.",
+    r"The matrix drawn is $V^{11T}\Sigma^{11}V^{11}$ of all ten modes, of raw pixels. Measured: "
+    "how many of 100 colours, of 64, agree, with the signs of modes, which an SVD leaves free, "
+    "that serve best.",
     section="3",
     kind=FIGURE,
     label="fig-5-matrices",
@@ -232,8 +238,9 @@ def drawn_modes() -> Check:
 @claim(
     "fig-5-diagonal",
     "Fig. 5 centre",
-    "V11^T Σ11 V11 of MNIST is nearly diagonal. Reading: at most one per cent of its square sum "
-    "lies off the diagonal, of raw pixels, as drawn, and whitened, as trained on; the larger.",
+    r"$V^{11T}\Sigma^{11}V^{11}$ of MNIST is nearly diagonal. Reading: at most one per cent of "
+    "its square sum lies off the diagonal, of raw pixels, as drawn, and whitened, as trained on; "
+    "the larger.",
     section="3",
     kind=QUALITATIVE,
     label="fig-5-matrices",
@@ -246,9 +253,9 @@ def nearly_diagonal() -> Check:
 @claim(
     "fig-5-chance",
     "Fig. 5 centre",
-    "That V11^T Σ11 V11 is nearly diagonal is a property of the task. Reading: the off-diagonal "
-    "share, of pixels raw, centred or whitened, is at most half of a random frame's mean; the "
-    "largest ratio.",
+    r"That $V^{11T}\Sigma^{11}V^{11}$ is nearly diagonal is a property of the task. Reading: the "
+    "off-diagonal share, of pixels raw, centred or whitened, is at most half of a random frame's "
+    "mean; the largest ratio.",
     section="3",
     kind=QUALITATIVE,
     label="eq-3-consistency",
@@ -324,8 +331,9 @@ def _figure_5_best(n_steps: int) -> float:
 @claim(
     "fig-5-right-random",
     "Fig. 5 right",
-    "The black curve, from small random weights, at epoch 500. Measured: the error of five layers "
-    "at the rate 1e-5 on the whitened pixels, mean of eight seeds.",
+    "The black curve starts from small random weights. Measured: the error of five layers at "
+    "epoch 500, at the rate $10^{-5}$ on the whitened pixels, mean of eight seeds, against the "
+    "drawn one.",
     section="3",
     kind=FIGURE,
     label="fig-5-learning",
@@ -380,8 +388,8 @@ def drawn_readout() -> Check:
     "fig-5-right-pretrained",
     "Fig. 5 right",
     "The red curve is learning after three times 30 iterations of pretraining, all at the rate "
-    "1e-5. Measured: its largest distance, in error, from the mean of four seeds, epochs 111 to "
-    "217, where seeds differ little.",
+    "$10^{-5}$. Measured: its largest distance, in error, from the mean of four seeds, epochs 111 "
+    "to 217, where seeds differ little.",
     section="3",
     kind=FIGURE,
     label="fig-5-learning",
@@ -417,7 +425,7 @@ def drawn_flat_end() -> Check:
     "fig-5-right",
     "Fig. 5 right",
     "On MNIST pretraining makes learning faster even with its own time counted. Measured: epochs "
-    "to 1.3e4 at the authors' settings over those from random weights, means over seeds.",
+    r"to $1.3\cdot10^4$ at the authors' settings over those from random weights, means over seeds.",
     section="3",
     kind=QUALITATIVE,
     label="fig-5-learning",
@@ -434,9 +442,9 @@ def faster_with_pretraining() -> Check:
     "fig-5-right-best",
     "Fig. 5 right",
     "Pretraining makes learning faster, its own time counted, with each start at its best of 20 "
-    "rates. Measured: iterations to 1.3e4 over those from random weights, encoders of 30 "
-    "iterations each counted, as many as the authors took, at 0.9 of the largest stable rate. Not "
-    "confirmed, as the random start is done before these are.",
+    r"rates. Measured: iterations to $1.3\cdot10^4$ over those from random weights, encoders of "
+    "30 iterations each counted, as many as the authors took, at 0.9 of the largest stable rate. "
+    "Not confirmed, as the random start is done before these are.",
     section="3",
     kind=QUALITATIVE,
     label="fig-5-learning",
@@ -450,8 +458,8 @@ def faster_at_best_rates() -> Check:
     "fig-5-right-short",
     "Fig. 5 right",
     "With each start at its best rate pretraining is faster, its own time counted, if it takes "
-    "six iterations an encoder, a number chosen in hindsight. Measured: iterations to 1.3e4 over "
-    "those from random weights, the encoders' counted.",
+    "six iterations an encoder, a number chosen in hindsight. Measured: iterations to "
+    r"$1.3\cdot10^4$ over those from random weights, the encoders' counted.",
     section="3",
     kind=QUALITATIVE,
     label="fig-5-learning",
@@ -464,8 +472,9 @@ def faster_with_short_pretraining() -> Check:
 @claim(
     "fig-5-after",
     "Fig. 5 right",
-    "With its own time left out pretraining makes learning faster. Measured: iterations to 1.3e4 "
-    "after 30 iterations an encoder, none of which is counted, over those from random weights.",
+    "With its own time left out pretraining makes learning faster. Measured: iterations to "
+    r"$1.3\cdot10^4$ after 30 iterations an encoder, none of which is counted, over those from "
+    "random weights.",
     section="3",
     kind=QUALITATIVE,
     label="fig-5-learning",
@@ -522,8 +531,8 @@ def _colours_that_agree(matrix: Array, table: str) -> int:
 @claim(
     "eq-19",
     "Eq. 19",
-    "Scaled Gaussian weights keep the squared length of a vector on average, <v^T W^T W v> = "
-    "v^T v. Measured: its mean over 400 products of five matrices of 100 rows.",
+    r"Scaled Gaussian weights keep the squared length of a vector on average, $\langle "
+    r"v^TW^TWv\rangle = v^Tv$. Measured: its mean over 400 products of five matrices of 100 rows.",
     section="3",
     kind=NUMBER,
     label="eq-random-norm",
@@ -544,8 +553,9 @@ def norm_on_average() -> Check:
     "sec-3-not-isometric",
     "§3",
     "Scaled Gaussian weights are no isometry: a few directions are amplified, the rest crushed. "
-    "Reading: of 100 factors' directions at most a tenth are amplified, and half shrink by e^25, "
-    "which is 7e10, or more. Measured: share amplified of 500 products of 1000 rows.",
+    "Reading: of 100 factors' directions at most a tenth are amplified, and half shrink by "
+    r"$e^{25}$, which is $7\cdot10^{10}$, or more. Measured: share amplified of 500 products of "
+    "1000 rows.",
     section="3",
     kind=QUALITATIVE,
     label="fig-random-norms",
@@ -610,8 +620,8 @@ def _epochs_at_full_strength(start: str, n_layers: int) -> float:
     "fig-6a-scaled",
     "Fig. 6A left",
     "Scaled random weights learn more slowly than orthogonal ones. Measured: ratio of their "
-    "epochs to 1.3e4 on MNIST at 5 layers of 1000 units, each at its best rate, the latter with "
-    "every layer at full strength.",
+    r"epochs to $1.3\cdot10^4$ on MNIST at 5 layers of 1000 units, each at its best rate, the "
+    "latter with every layer at full strength.",
     section="3",
     kind=QUALITATIVE,
     label="fig-6a",
@@ -664,7 +674,7 @@ def scaled_grows() -> Check:
 @claim(
     "fig-6a-rates",
     "Fig. 6A middle",
-    "The best rate of scaled random weights is the drawn one of the grid 10^(-4-3k/19) at every "
+    "The best rate of scaled random weights is the drawn one of the grid $10^{-4-3k/19}$ at every "
     "depth. Measured: of 15 depths, those at which ours, or one that ties, is one of theirs, one "
     "seed of the table of `make paper`. Not confirmed, as at 54, 64, 74 and 84 layers another "
     "rate is faster.",
@@ -707,8 +717,8 @@ def drawn_rates_fall() -> Check:
     "Fig. 6A left",
     "From greedy pretraining and from orthogonal matrices it takes 2 epochs at every depth. "
     "Measured: of both starts at 15 depths, those that take 2, with an output layer near zero, "
-    "from the table of `make paper`. Pretraining there begins at small orthogonal weights, u0 = "
-    "1e-3, and its 60 iterations for each of up to 98 layers are not counted.",
+    "from the table of `make paper`. Pretraining there begins at small orthogonal weights, $u_0 = "
+    "10^{-3}$, and its 60 iterations for each of up to 98 layers are not counted.",
     section="3",
     kind=FIGURE,
     label="fig-6a",
@@ -723,10 +733,10 @@ def two_epochs() -> Check:
 @claim(
     "fig-6a-on-top",
     "Fig. 6A middle",
-    "After greedy pretraining and from orthogonal matrices the best rate is 1.98e-5 at every "
-    "depth, one line on top of the other. Measured: the mean of the rates that tie, at the one of "
-    "30 cases, two starts at 15 depths, that is farthest from it, from the table of `make paper`; "
-    "pretraining from small orthogonal weights.",
+    r"After greedy pretraining and from orthogonal matrices the best rate is $1.98\cdot10^{-5}$ "
+    "at every depth, one line on top of the other. Measured: the mean of the rates that tie, at "
+    "the one of 30 cases, two starts at 15 depths, that is farthest from it, from the table of "
+    "`make paper`; pretraining from small orthogonal weights.",
     section="3",
     kind=FIGURE,
     label="fig-6a",
@@ -744,8 +754,8 @@ def red_on_green() -> Check:
     "fig-6a-one-update",
     "Fig. 6A",
     "The flat lines are what one update of an output layer that starts at zero does, above layers "
-    "that are isometric. Measured: mean of the rates whose error after it is below 1.3e4, in "
-    "closed form.",
+    "that are isometric. Measured: mean of the rates whose error after it is below "
+    r"$1.3\cdot10^4$, in closed form.",
     section="3",
     kind=FIGURE,
     label="eq-one-update",
@@ -765,8 +775,8 @@ def one_update() -> Check:
     "Fig. 6A middle",
     "The rates of the flat lines are optimal for deep networks. Reading: kept up, they hold the "
     "error below the threshold. Measured: the largest after 50 to 100 updates of 36 orthogonal "
-    "layers, at 2.3e-5 or 1.6e-5, the two rates that need one update from an output layer near "
-    "zero.",
+    r"layers, at $2.3\cdot10^{-5}$ or $1.6\cdot10^{-5}$, the two rates that need one update from "
+    "an output layer near zero.",
     section="3",
     kind=QUALITATIVE,
     label="fig-6a-kept-up",
@@ -827,9 +837,9 @@ def orthogonal_rates() -> Finding:
 @claim(
     "fig-6a-grid",
     "Fig. 6A",
-    "The grid of rates from 1e-4 to 1e-7 serves all starts at all depths. Measured: steps of the "
-    "grid between a best rate and its ends, the fewest of 45 cases, from the table of `make "
-    "paper`.",
+    "The grid of rates from $10^{-4}$ to $10^{-7}$ serves all starts at all depths. Measured: "
+    "steps of the grid between a best rate and its ends, the fewest of 45 cases, from the table "
+    "of `make paper`.",
     section="3",
     kind=QUALITATIVE,
     label="fig-6a",
@@ -864,7 +874,7 @@ def on_the_unit_circle() -> Check:
     "fig-6b-anisotropy",
     "Fig. 6B",
     "Singular values of a Gaussian product spread with depth. Measured: ratio of the standard "
-    "deviations of ln σ at 101 and at 2 layers, of 500 products of 1000 rows.",
+    r"deviations of $\ln\sigma$ at 101 and at 2 layers, of 500 products of 1000 rows.",
     section="3",
     kind=QUALITATIVE,
     label="fig-random-singular",
@@ -986,8 +996,8 @@ def depths_of_the_panels() -> Finding:
     "fig-6c-disc",
     "Fig. 6C",
     "Eigenvalues fill the unit disc and crowd at its centre as depth grows. Measured: share of 5 "
-    "factors' eigenvalues with |z|^(1/5) below one half, which is one half squared in the limit; "
-    "one product of 1000 rows.",
+    "factors' eigenvalues $z$ with $|z|^{1/5}$ below one half, which is one half squared in the "
+    "limit; one product of 1000 rows.",
     section="3",
     kind=NUMBER,
     label="eq-random-radial",

@@ -89,8 +89,8 @@ def batch_rule() -> Check:
 @claim(
     "eq-2",
     "Eq. 2",
-    "At small rates the batch rule follows its continuous limit with the time constant 1/rate. "
-    "Reading: half the rate, half the difference at the same time.",
+    r"At small rates the batch rule follows its continuous limit with the time constant $\tau = "
+    r"1/\lambda$. Reading: half the rate, half the difference at the same time.",
     section="1.1",
     kind=SCALING,
     equations=(2,),
@@ -111,7 +111,7 @@ def continuous_limit() -> Check:
     "eq-3",
     "Eq. 3",
     "The input-output correlation splits into output modes, singular values and input modes, "
-    "Σ31 = U S V^T with orthonormal U and V. Measured on MNIST.",
+    r"$\Sigma^{31} = USV^T$ with orthonormal $U$ and $V$. Measured on MNIST.",
     section="1.1",
     kind=IDENTITY,
     equations=(3,),
@@ -131,7 +131,7 @@ def modes_of_mnist() -> Check:
     "eq-4",
     "Eq. 4",
     "With white inputs, rotating both ends of a network into the modes turns the rule into that "
-    "of the diagonal task S.",
+    "of the diagonal task $S$.",
     section="1.1",
     kind=IDENTITY,
     equations=(4,),
@@ -148,8 +148,8 @@ def change_of_variables() -> Check:
 @claim(
     "eq-5",
     "Eq. 5",
-    "Connectivity modes a, b of one mode are driven by s minus their own overlap, and pushed "
-    "away from those of all others in proportion to the overlap with them.",
+    "Connectivity modes $a$, $b$ of one mode are driven by $s$ minus their own overlap, and "
+    "pushed away from those of all others in proportion to the overlap with them.",
     section="1.1",
     kind=IDENTITY,
     equations=(5,),
@@ -221,8 +221,8 @@ def competition() -> Check:
 @claim(
     "eq-7",
     "Eq. 7",
-    "A network with N2 hidden units ends at the best rank-N2 approximation of Σ31. Measured over "
-    "50 random starts, two hidden units for four modes.",
+    "A network with $N_2$ hidden units ends at the best rank-$N_2$ approximation of "
+    r"$\Sigma^{31}$. Measured over 50 random starts, two hidden units for four modes.",
     section="1.2",
     kind=IDENTITY,
     equations=(7,),
@@ -239,7 +239,7 @@ def outcome() -> Check:
 @claim(
     "sec-1.2-saddles",
     "§1.2",
-    "Of all fixed points only the one that keeps the N2 strongest modes is stable; the others "
+    "Of all fixed points only the one that keeps the $N_2$ strongest modes is stable; the others "
     "are saddles. Measured: fixed points where the sign of the least curvature says otherwise.",
     section="1.2",
     kind=IDENTITY,
@@ -256,7 +256,7 @@ def saddles() -> Check:
 @claim(
     "sec-1.2-rest",
     "§1.2",
-    "A network that keeps any set of at most N2 whole modes is at rest. Measured: the steepest "
+    "A network that keeps any set of at most $N_2$ whole modes is at rest. Measured: the steepest "
     "slope at all of them.",
     section="1.2",
     kind=IDENTITY,
@@ -270,8 +270,8 @@ def rest() -> Check:
 @claim(
     "sec-1.2-count",
     "§1.2",
-    "With r modes there are (r choose N2) families of fixed points. Measured: the products at "
-    "which 200 root searches of the gradient end, r = 3 and N2 = 1.",
+    r"With $r$ modes there are $\binom{r}{N_2}$ families of fixed points. Measured: the products "
+    "at which 200 root searches of the gradient end, $r = 3$ and $N_2 = 1$.",
     section="1.2",
     kind=SLIP,
     label="section-1-2",
@@ -292,7 +292,7 @@ def count_of_fixed_points() -> Finding:
     found = len({tuple(np.round(np.ravel(p), 3) + 0.0) for p in products})
     exactly = Tolerance(0, "a count")
     right = Amendment(
-        "with at most N2 modes the count is the sum of (r choose k) over k = 0, ..., N2",
+        r"with at most $N_2$ modes the count is $\sum_{k=0}^{N_2}\binom{r}{k}$",
         equal(found, sum(comb(3, k) for k in (0, 1)), exactly),
     )
     return Finding(equal(found, comb(3, 1), exactly), correction=right)
@@ -304,8 +304,8 @@ def count_of_fixed_points() -> Finding:
 @claim(
     "eq-8",
     "Eq. 8",
-    "From a decoupled start each mode is a pair of numbers, τ da/dt = b(s - ab) and "
-    "τ db/dt = a(s - ab). Measured: a network of eight modes against those pairs.",
+    r"From a decoupled start each mode is a pair of numbers, $\tau\dot{a} = b(s - ab)$ and "
+    r"$\tau\dot{b} = a(s - ab)$. Measured: a network of eight modes against those pairs.",
     section="1.3",
     kind=IDENTITY,
     equations=(8,),
@@ -343,7 +343,7 @@ def manifold() -> Check:
 @claim(
     "eq-9",
     "Eq. 9",
-    "The pair descends half the squared distance of its product from s.",
+    "The pair descends half the squared distance of its product from $s$.",
     section="1.3",
     kind=IDENTITY,
     equations=(9,),
@@ -363,7 +363,7 @@ def error_of_a_pair() -> Check:
 @claim(
     "sec-1.3-conserved",
     "§1.3",
-    "a² - b² is conserved: paths of learning are hyperbolas. Measured: the largest drift.",
+    "$a^2 - b^2$ is conserved: paths of learning are hyperbolas. Measured: the largest drift.",
     section="1.3",
     kind=IDENTITY,
     label="fig-2",
@@ -378,8 +378,8 @@ def conserved() -> Check:
 @claim(
     "fig-2-minima",
     "Fig. 2",
-    "Starts on either side of the line a = -b end on the hyperbola ab = s. Measured: the largest "
-    "distance of ab from s = 1.",
+    "Starts on either side of the line $a = -b$ end on the hyperbola $ab = s$. Measured: the "
+    "largest distance of $ab$ from $s = 1$.",
     section="1.3",
     kind=QUALITATIVE,
     label="fig-2",
@@ -393,8 +393,8 @@ def minima() -> Check:
 @claim(
     "fig-2-stable-manifold",
     "Fig. 2",
-    "On the line a = -b alone learning fails: it ends in the saddle at the origin. Measured: "
-    "|ab| after 15 time constants, from ten starts.",
+    "On the line $a = -b$ alone learning fails: it ends in the saddle at the origin. Measured: "
+    "$|ab|$ after 15 time constants, from ten starts.",
     section="1.3",
     kind=QUALITATIVE,
     label="fig-2",
@@ -402,14 +402,15 @@ def minima() -> Check:
 def stable_manifold() -> Check:
     a0 = np.linspace(0.2, 2, 10)
     a, b = pair_flow(a0, -a0, [15.0])
-    return equal(np.abs(a * b).max(), 0, Tolerance(1e-10, "exp(-30), to which it decays"))
+    return equal(np.abs(a * b).max(), 0, Tolerance(1e-10, "$e^{-30}$, to which it decays"))
 
 
 @claim(
     "fig-2-saddle",
     "Fig. 2",
-    "The origin is a saddle that is left along a = b and approached along a = -b, both at the "
-    "rate s/τ. Measured: the worst misfit of both curvatures, in units of s, and of the direction.",
+    "The origin is a saddle that is left along $a = b$ and approached along $a = -b$, both at the "
+    r"rate $s/\tau$. Measured: the worst misfit of both curvatures, in units of $s$, and of the "
+    "direction.",
     section="1.3",
     kind=IDENTITY,
     label="fig-2",
@@ -429,7 +430,7 @@ VERTEX = Tolerance(
 @claim(
     "fig-2-first",
     "Fig. 2",
-    "The first drawn trajectory is explicit Euler from (0.1, 0.1) with the step 0.1. Measured: "
+    "The first drawn trajectory is explicit Euler from $(0.1, 0.1)$ with the step 0.1. Measured: "
     "the largest distance of a drawn vertex from the nearest step.",
     section="1.3",
     kind=FIGURE,
@@ -444,7 +445,7 @@ def first_trajectory() -> Check:
 @claim(
     "fig-2-second",
     "Fig. 2",
-    "The second drawn trajectory is explicit Euler from (1.5, -1.35) with the step 0.1. "
+    "The second drawn trajectory is explicit Euler from $(1.5, -1.35)$ with the step 0.1. "
     "Measured: the largest distance of a drawn vertex from the nearest step.",
     section="1.3",
     kind=FIGURE,
@@ -459,8 +460,8 @@ def second_trajectory() -> Check:
 @claim(
     "fig-2-end",
     "Fig. 2",
-    "The second drawn trajectory ends where explicit Euler with the step 0.1 does. Measured: a² - "
-    "b² over its last four vertices, against that of Euler's limit.",
+    "The second drawn trajectory ends where explicit Euler with the step 0.1 does. Measured: $a^2 "
+    "- b^2$ over its last four vertices, against that of Euler's limit.",
     section="1.3",
     kind=FIGURE,
     source=OURS,
@@ -475,7 +476,8 @@ def end_of_second_trajectory() -> Check:
 @claim(
     "fig-2-drift",
     "Fig. 2",
-    "The drawn trajectories keep a² - b². Measured on the drawing: its change along the second.",
+    "The drawn trajectories keep $a^2 - b^2$. Measured on the drawing: its change along the "
+    "second.",
     section="1.3",
     kind=SLIP,
     label="fig-2",
@@ -491,7 +493,7 @@ def drift_of_second_trajectory() -> Finding:
 @claim(
     "eq-10",
     "Eq. 10",
-    "With equal layers the strength u = ab obeys τ du/dt = 2u(s - u).",
+    r"With equal layers the strength $u = ab$ obeys $\tau\dot{u} = 2u(s - u)$.",
     section="1.3",
     kind=IDENTITY,
     equations=(10,),
@@ -506,8 +508,8 @@ def logistic() -> Check:
 @claim(
     "eq-11",
     "Eq. 11",
-    "The time from one strength to another is τ/2s times the log of u_f(s - u0)/u0(s - u_f). "
-    "Measured: formula against the library, and against simulated crossings.",
+    r"The time from one strength to another is $\frac{\tau}{2s}\ln\frac{u_f(s - u_0)}{u_0(s - "
+    "u_f)}$. Measured: formula against the library, and against simulated crossings.",
     section="1.3",
     kind=IDENTITY,
     equations=(11,),
@@ -529,8 +531,8 @@ def time_between_strengths() -> Check:
 @claim(
     "eq-12",
     "Eq. 12",
-    "Eq. 10, solved for the strength, is the sigmoid s e^(2st/τ) / (e^(2st/τ) - 1 + s/u0). "
-    "Measured: formula and library against simulated flow of eight modes.",
+    r"Eq. 10, solved for the strength, is the sigmoid $s e^{2st/\tau} / (e^{2st/\tau} - 1 + "
+    "s/u_0)$. Measured: formula and library against simulated flow of eight modes.",
     section="1.3",
     kind=IDENTITY,
     equations=(12,),
@@ -550,8 +552,9 @@ def sigmoid() -> Check:
 @claim(
     "sec-1.3-timescale",
     "§1.3",
-    "From ε to s - ε takes (τ/s) ln(s/ε). Measured: simulated time times s/τ, over the log, at "
-    "ε = 1e-4 s, from 300 points in time: the worst of four s.",
+    r"From $\varepsilon$ to $s - \varepsilon$ takes $(\tau/s)\ln(s/\varepsilon)$. Measured: "
+    r"simulated time times $s/\tau$, over the logarithm, at $\varepsilon = 10^{-4}\,s$, from 300 "
+    "points in time: the worst of four $s$.",
     section="1.3",
     kind=SCALING,
     label="section-1-3",
@@ -565,14 +568,23 @@ def timescale() -> Check:
         t = training.crossing_time(times, a * b, np.array([s - eps]))[0]
         ratios.append(t * s / np.log(s / eps))
     worst = max(ratios, key=lambda r: abs(r - 1))
-    return equal(worst, 1, Tolerance(1e-3, "ε/s, which is 1e-4, and interpolation"))
+    return equal(
+        worst,
+        1,
+        Tolerance(
+            1e-3,
+            r"$\varepsilon/s$, which is $10^{-4}$, and "
+            "interpolation",
+        ),
+    )
 
 
 @claim(
     "sec-1.3-inverse",
     "§1.3",
     "Learning time is inverse to the singular value. Measured: the exponent of simulated "
-    "half-learning times against s from 1 to 100; of the starts 1e-6 and 1e-3 the farther from -1.",
+    "half-learning times against $s$ from 1 to 100; of the starts $10^{-6}$ and $10^{-3}$ the "
+    "farther from $-1$.",
     section="1.3",
     kind=SCALING,
     label="section-1-3",
@@ -583,9 +595,12 @@ def inverse_singular_value() -> Finding:
         times = np.array([_half_time(u0, value) for value in s])
         plain.append(exponent(s, times))
         without_log.append(exponent(s, times / np.log(s / u0 - 1)))
-    fit = Tolerance(0.02, "a tenth over the range; times are exact to 1e-4")
+    fit = Tolerance(0.02, "a tenth over the range; times are exact to $10^{-4}$")
     up_to = equal(max(without_log, key=lambda p: abs(p + 1)), -1, fit)
-    text = "up to the logarithm ln(s/u0 - 1), which grows with s and which the paper calls weak"
+    text = (
+        r"up to the logarithm $\ln(s/u_0 - 1)$, which grows with $s$ and which the paper calls "
+        "weak"
+    )
     return Finding(
         equal(max(plain, key=lambda p: abs(p + 1)), -1, fit), condition=Amendment(text, up_to)
     )
@@ -594,8 +609,8 @@ def inverse_singular_value() -> Finding:
 @claim(
     "sec-1.3-plateau",
     "§1.3",
-    "Each mode stays on a plateau and then rises rapidly. Reading: from u0 = 1e-6 the rise from "
-    "10 to 90 % takes less than half of the time to half strength.",
+    "Each mode stays on a plateau and then rises rapidly. Reading: from $u_0 = 10^{-6}$ the rise "
+    "from 10 to 90 % takes less than half of the time to half strength.",
     section="1.3",
     kind=QUALITATIVE,
     label="section-1-3",
@@ -606,7 +621,7 @@ def plateau() -> Check:
     low, half, high = training.crossing_time(times, np.tile(a * b, 3), np.array([0.1, 0.5, 0.9]))
     reason = (
         "the reading: a straight line has 1.6, relaxation without a plateau 3.2; set knowing that "
-        "Eq. 12 has ln 81 / ln(s/u0 - 1), so that from u0 = 1e-3 it would be missed"
+        r"Eq. 12 has $\ln 81/\ln(s/u_0 - 1)$, so that from $u_0 = 10^{-3}$ it would be missed"
     )
     return at_most((high - low) / half, 1 / 2, reason)
 
@@ -704,15 +719,16 @@ def linear_delay() -> Finding:
     "fig-3-left-shape",
     "Fig. 3 left",
     "Learning curves of linear networks from random starts are those of Eq. 12. Measured: largest "
-    "distance of a curve from Eq. 12, moved in time so that the halves agree, in units of s, over "
-    "modes 1, 2, 3, 5, 12, 18, 31 of 100 simulated networks: its root mean square over networks.",
+    "distance of a curve from Eq. 12, moved in time so that the halves agree, in units of $s$, "
+    "over modes 1, 2, 3, 5, 12, 18, 31 of 100 simulated networks: its root mean square over "
+    "networks.",
     section="1.3",
     kind=QUALITATIVE,
     label="fig-3-left",
 )
 def shape_of_curves() -> Finding:
     apart = np.sqrt(np.mean(_figure_3().shape ** 2, axis=1)).max(axis=0)
-    reading = "the reading: a twentieth of s; set knowing 2 and 12 %"
+    reading = "the reading: a twentieth of $s$; set knowing 2 and 12 %"
     text = "for the stronger of them, up to mode 12; weaker ones rise less steeply"
     strong = Amendment(text, at_most(apart[:5].max(), 0.05, reading))
     return Finding(at_most(apart.max(), 0.05, reading), condition=strong)
@@ -736,8 +752,8 @@ def tanh_delay() -> Check:
 @claim(
     "fig-3-tanh-rule",
     "Fig. 3",
-    "The tanh network descends the squared error of linear outputs of hidden units tanh(W21 x). "
-    "Measured: a step at large weights against numerical slopes of that error.",
+    "The tanh network descends the squared error of linear outputs of hidden units "
+    r"$\tanh(W^{21}x)$. Measured: a step at large weights against numerical slopes of that error.",
     section="1.3",
     kind=IDENTITY,
     source=OURS,
@@ -760,9 +776,10 @@ def tanh_rule() -> Check:
 @claim(
     "fig-3-tanh-strength",
     "Fig. 3 left",
-    "The mode strengths of a tanh network are the diagonal of U33^T Σ31_tanh V11, Σ31_tanh its own "
-    "input-output correlation. Measured: the library's, in training and alone, against a sum over "
-    "examples, one by one.",
+    "The mode strengths of a tanh network are the diagonal of "
+    r"$U^{33T}\Sigma^{31}_{\tanh}V^{11}$, where $\Sigma^{31}_{\tanh}$ is its own input-output "
+    "correlation. Measured: the library's, in training and alone, against a sum over examples, "
+    "one by one.",
     section="1.3",
     kind=IDENTITY,
     label="fig-3-left",
@@ -784,8 +801,8 @@ def tanh_strengths() -> Check:
 @claim(
     "fig-3-u0",
     "Fig. 3, Eq. 12",
-    "A random start behaves like a balanced one of u0 = |a + b|²/4. Measured: scatter of mode "
-    "1's half-learning time about its own prediction, as a share of that about a common u0.",
+    "A random start behaves like a balanced one of $u_0 = |a + b|^2/4$. Measured: scatter of mode "
+    "1's half-learning time about its own prediction, as a share of that about a common $u_0$.",
     section="1.3",
     kind=QUALITATIVE,
     source=OURS,
@@ -800,8 +817,8 @@ def own_initial_strength() -> Check:
 @claim(
     "fig-3-mean-u0",
     "Fig. 3, Eq. 12",
-    "Weights of s.d. σ give N2σ²/2 on average. Measured over 1000 starts of 32 hidden units, in "
-    "that unit.",
+    r"Weights of s.d. $\sigma$ give $u_0 = N_2\sigma^2/2$ on average. Measured over 1000 starts "
+    "of 32 hidden units, in that unit.",
     section="1.3",
     kind=NUMBER,
     source=OURS,
@@ -818,8 +835,8 @@ def mean_initial_strength() -> Check:
     "fig-3-tree",
     "Fig. 3",
     "Features that diffuse down a binary tree have one mode for all items and one for each "
-    "branching, equally strong within a level. Measured: the library's spectrum "
-    "against that of items whose correlation is 0.8² per level up to their common ancestor.",
+    "branching, equally strong within a level. Measured: the library's spectrum against that of "
+    "items whose correlation is $0.8^2$ per level up to their common ancestor.",
     section="1.3",
     kind=IDENTITY,
     source=OURS,
@@ -835,8 +852,8 @@ def tree_spectrum() -> Check:
     "fig-3-relatives",
     "Fig. 3",
     "Features diffuse down a binary tree of five levels, at each of which they flip with "
-    "probability 0.1. Measured: correlations of all pairs of 32 sampled items, against 0.8² per "
-    "level up to their common ancestor; the largest difference in standard errors.",
+    "probability 0.1. Measured: correlations of all pairs of 32 sampled items, against $0.8^2$ "
+    "per level up to their common ancestor; the largest difference in standard errors.",
     section="1.3",
     kind=NUMBER,
     label="section-1-1",
@@ -853,7 +870,7 @@ def relatives() -> Check:
     "fig-3-flips",
     "Fig. 3",
     "A child differs from its parent with probability 0.1. Measured: disagreement of siblings, "
-    "which is 2 · 0.1 · 0.9, over 10^6 features.",
+    r"which is $2 \cdot 0.1 \cdot 0.9$, over $10^6$ features.",
     section="1.3",
     kind=NUMBER,
     label="section-1-1",
@@ -869,8 +886,8 @@ def flip_probability() -> Check:
 @claim(
     "fig-3-left-u0",
     "Fig. 3 left",
-    "The seven drawn analytic curves are Eq. 12 from u0 = 1e-6. Measured: u0 of the common fit, "
-    "in 1e-6.",
+    "The seven drawn analytic curves are Eq. 12 from $u_0 = 10^{-6}$. Measured: $u_0$ of the "
+    "common fit, in $10^{-6}$.",
     section="1.3",
     kind=FIGURE,
     label="fig-3-left",
@@ -884,8 +901,8 @@ def drawn_initial_strength() -> Check:
 @claim(
     "fig-3-left-tau",
     "Fig. 3 left",
-    "The seven drawn analytic curves are Eq. 12 with τ = 1/λ = 2000. Measured: τ of the common "
-    "fit.",
+    r"The seven drawn analytic curves are Eq. 12 with $\tau = 1/\lambda = 2000$. Measured: $\tau$ "
+    "of the common fit.",
     section="1.3",
     kind=FIGURE,
     label="fig-3-left",
@@ -900,7 +917,7 @@ def drawn_time_constant() -> Check:
     "fig-3-left-curves",
     "Fig. 3 left",
     "The drawn linear curves lie on the analytic ones. Measured: the largest distance of seven "
-    "drawn curves from Eq. 12 with the parameters of the drawn analytic ones, in units of s.",
+    "drawn curves from Eq. 12 with the parameters of the drawn analytic ones, in units of $s$.",
     section="1.3",
     kind=FIGURE,
     label="fig-3-left",
@@ -913,7 +930,7 @@ def drawn_curves() -> Finding:
         np.abs(drawn - exact.mode_strength(moved, s=s, u0=1e-6, tau=2000.0)).max(axis=0) / s
         for moved in (t[:, None], np.maximum(t[:, None] - late, 0))
     ]
-    reading = "the reading: a twentieth of s; set knowing 22 and 4 %"
+    reading = "the reading: a twentieth of $s$; set knowing 22 and 4 %"
     text = "up to mode 18, if each is moved in time, by 1 to 5 % of its half-learning time"
     moved_on = Amendment(text, at_most(apart[1][:6].max(), 0.05, reading))
     return Finding(at_most(apart[0].max(), 0.05, reading), condition=moved_on)
@@ -943,9 +960,9 @@ def drawn_single_runs() -> Check:
 @claim(
     "fig-3-right-u0",
     "Fig. 3 right",
-    "The drawn linear networks start from mode strengths u0 = 1e-6. Measured: the mean strength "
-    "that grows, N2σ²/2, in 1e-6, at the s.d. of weights whose delays by the matrix form of "
-    "Eq. 12 are nearest to the 32 drawn ones.",
+    "The drawn linear networks start from mode strengths $u_0 = 10^{-6}$. Measured: the mean "
+    r"strength that grows, $N_2\sigma^2/2$, in $10^{-6}$, at the s.d. $\sigma$ of weights whose "
+    "delays by the matrix form of Eq. 12 are nearest to the 32 drawn ones.",
     section="1.3",
     kind=FIGURE,
     label="fig-1-3-authors",
@@ -956,7 +973,10 @@ def drawn_weights() -> Finding:
     errors = Tolerance(
         0.05, "twice the standard error, from starts and trees; set knowing other draws"
     )
-    text = "if u0 is the root mean square of the strength a·b at the start, √N2 σ²"
+    text = (
+        r"if $u_0$ is the root mean square of the strength $a \cdot b$ at the start, "
+        r"$\sqrt{N_2}\,\sigma^2$"
+    )
     rms = Amendment(text, equal(1e6 * np.sqrt(32) * sd**2, 1, errors))
     return Finding(equal(1e6 * 16 * sd**2, 1, errors), condition=rms)
 
@@ -964,8 +984,8 @@ def drawn_weights() -> Finding:
 @claim(
     "fig-3-right-linear",
     "Fig. 3 right",
-    "Weights of s.d. 4.2e-4 reproduce the drawn delays of linear networks. Measured: root mean "
-    "square over 32 modes of the difference of mean delays, 100 starts.",
+    r"Weights of s.d. $4.2\cdot10^{-4}$ reproduce the drawn delays of linear networks. Measured: "
+    "root mean square over 32 modes of the difference of mean delays, 100 starts.",
     section="1.3",
     kind=FIGURE,
     source=OURS,
@@ -979,8 +999,9 @@ def drawn_linear_delays() -> Check:
 @claim(
     "fig-3-right-tanh",
     "Fig. 3 right",
-    "Weights of s.d. 4.2e-4 also reproduce the drawn delays of tanh networks with linear outputs. "
-    "Measured: root mean square over 32 modes of the difference of mean delays, 40 starts.",
+    r"Weights of s.d. $4.2\cdot10^{-4}$ also reproduce the drawn delays of tanh networks with "
+    "linear outputs. Measured: root mean square over 32 modes of the difference of mean delays, "
+    "40 starts.",
     section="1.3",
     kind=FIGURE,
     source=OURS,
@@ -994,9 +1015,9 @@ def drawn_tanh_delays() -> Check:
 @claim(
     "fig-3-right-bars",
     "Fig. 3 right",
-    "Weights of s.d. 4.2e-4 reproduce the drawn error bars, the standard deviation over 100 "
-    "starts. Measured: mean over 32 modes of our bar over the drawn one, for linear networks from "
-    "100 starts of ours, for tanh from 40; the farther from 1.",
+    r"Weights of s.d. $4.2\cdot10^{-4}$ reproduce the drawn error bars, the standard deviation "
+    "over 100 starts. Measured: mean over 32 modes of our bar over the drawn one, for linear "
+    "networks from 100 starts of ours, for tanh from 40; the farther from 1.",
     section="1.3",
     kind=FIGURE,
     source=OURS,
@@ -1018,22 +1039,24 @@ C0, THETA = 0.3, 1.7
 @claim(
     "eq-23",
     "Eq. 23",
-    "In the coordinates a = √c0 cosh θ/2, b = √c0 sinh θ/2 the strength ab is c0 sinh θ.",
+    r"In the coordinates $a = \sqrt{c_0}\cosh(\theta/2)$, $b = \sqrt{c_0}\sinh(\theta/2)$ the "
+    r"strength is $ab = c_0\sinh\theta$.",
     section="A",
     kind=SLIP,
     equations=(23,),
 )
 def hyperbolic_coordinates() -> Finding:
     a, b = _hyperbolic(THETA)
-    right = Amendment("ab = (c0/2) sinh θ", equal(a * b, C0 / 2 * np.sinh(THETA), ROUNDING))
+    right = Amendment(r"$ab = (c_0/2)\sinh\theta$", equal(a * b, C0 / 2 * np.sinh(THETA), ROUNDING))
     return Finding(equal(a * b, C0 * np.sinh(THETA), ROUNDING), correction=right)
 
 
 @claim(
     "eq-24",
     "Eqs. 23, 24",
-    "The coordinates of Eq. 23, and the reverse ones where b is the larger, keep to the hyperbola "
-    "|a² - b²| = c0 along simulated paths. Measured: the largest misfit of the larger layer.",
+    "The coordinates of Eq. 23, and the reverse ones where $b$ is the larger, keep to the "
+    "hyperbola $|a^2 - b^2| = c_0$ along simulated paths. Measured: the largest misfit of the "
+    "larger layer.",
     section="A",
     kind=IDENTITY,
     equations=(24,),
@@ -1050,8 +1073,8 @@ def both_branches() -> Check:
 @claim(
     "eq-25",
     "Eq. 25",
-    "In the coordinates of Eq. 23 τ dθ/dt = s - c0 sinh θ. Measured: dθ/dt at θ = 1.7, c0 = 0.3, "
-    "s = 1.",
+    r"In the coordinates of Eq. 23 the motion is $\tau\dot{\theta} = s - c_0\sinh\theta$. "
+    r"Measured: $\dot{\theta}$ at $\theta = 1.7$, $c_0 = 0.3$, $s = 1$.",
     section="A",
     kind=SLIP,
     equations=(25,),
@@ -1063,7 +1086,7 @@ def hyperbolic_motion() -> Finding:
     right = equal(speed, 2 - C0 * np.sinh(THETA), ROUNDING)
     return Finding(
         equal(speed, 1 - C0 * np.sinh(THETA), ROUNDING),
-        correction=Amendment("τ dθ/dt = 2s - c0 sinh θ", right),
+        correction=Amendment(r"$\tau\dot{\theta} = 2s - c_0\sinh\theta$", right),
     )
 
 
@@ -1071,7 +1094,7 @@ def hyperbolic_motion() -> Finding:
     "eq-26",
     "Eq. 26",
     "Eq. 25, integrated, gives the time between two angles in closed form. Measured: the time of "
-    "the formula at a simulated angle, t = 0.5, c0 = 0.3, s = 1.",
+    "the formula at a simulated angle, $t = 0.5$, $c_0 = 0.3$, $s = 1$.",
     section="A",
     kind=SLIP,
     equations=(26,),
@@ -1082,14 +1105,14 @@ def hyperbolic_time() -> Finding:
     a, b = _hyperbolic(theta)
     library = exact.unbalanced_learning_time(a[0], b[0], a[1] * b[1], s=1.0, tau=1.0)
     worse = max(right, float(library), key=lambda t: abs(t - 0.5))
-    text = "with 2s in place of s; the library's form, which has no sign cases, agrees"
+    text = "with $2s$ in place of $s$; the library's form, which has no sign cases, agrees"
     return Finding(equal(printed, 0.5, FLOW), correction=Amendment(text, equal(worse, 0.5, FLOW)))
 
 
 @claim(
     "eq-26-reach",
     "Eq. 26",
-    "The logarithm of Eq. 26 is real up to the end of learning. Measured: the fraction of s at "
+    "The logarithm of Eq. 26 is real up to the end of learning. Measured: the fraction of $s$ at "
     "which it ceases to be.",
     section="A",
     kind=SLIP,
@@ -1101,22 +1124,24 @@ def hyperbolic_reach() -> Finding:
     with np.errstate(invalid="ignore"):
         real = [np.isfinite([_eq_26(theta[0], x, s) for x in theta]) for s in (1.0, 2.0)]
     reach = [u[r].max() for r in real]
-    right = Amendment("with 2s in place of s it is", at_least(reach[1], 0.999, "end of the grid"))
+    right = Amendment(
+        "with $2s$ in place of $s$ it is", at_least(reach[1], 0.999, "end of the grid")
+    )
     return Finding(at_least(reach[0], 0.999, "end of the grid"), correction=right)
 
 
 @claim(
     "eq-25-end",
     "Eq. 25",
-    "The fixed point of Eq. 25, sinh θ = s/c0, is where the mode is learned. Measured: simulated "
-    "sinh θ at the end, times c0/s.",
+    r"The fixed point of Eq. 25, $\sinh\theta = s/c_0$, is where the mode is learned. Measured: "
+    r"simulated $\sinh\theta$ at the end, times $c_0/s$.",
     section="A",
     kind=SLIP,
     label="eq-25",
 )
 def hyperbolic_end() -> Finding:
     end = np.sinh(_simulated_angles([0.0, 30.0])[1]) * C0
-    right = Amendment("sinh θ = 2s/c0", equal(end, 2, FLOW))
+    right = Amendment(r"$\sinh\theta = 2s/c_0$", equal(end, 2, FLOW))
     return Finding(equal(end, 1, FLOW), correction=right)
 
 
@@ -1141,7 +1166,7 @@ def every_start() -> Check:
 # ---- What these share
 
 SECOND = (1.5, -1.35)
-IMBALANCE = Tolerance(0.004, "0.001 in each of a and b, near (1.08, 0.93)")
+IMBALANCE = Tolerance(0.004, "0.001 in each of $a$ and $b$, near $(1.08, 0.93)$")
 
 
 def _drawn_trajectory(number: int) -> Array:

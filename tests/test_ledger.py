@@ -67,7 +67,7 @@ def test_the_verdict_is_the_one_on_record_and_its_row_shows_why(name):
     assert result.verdict in row.splitlines()[0]
     flat = " ".join(row.split())
     for amendment in amendments:
-        assert " ".join(amendment.text.split()) in flat
+        assert " ".join(spelling.plain(amendment.text).split()) in flat
         assert spelling.outcome(amendment.check) in flat
 
 
@@ -295,10 +295,33 @@ def test_numbers_are_typeset():
 
 def test_every_statement_can_be_written_in_ascii():
     for claim in CLAIMS.values():
-        text = spelling.legible(claim.where + claim.statement, "ascii")
-        assert text.isascii() and "\\" not in text, claim.id
+        text = spelling.legible(claim.where + spelling.plain(claim.statement), "ascii")
+        assert text.isascii() and not set(text) & set("\\${}"), claim.id
     assert spelling.legible("Σ31 τ² √2 ≤ ±½ 漢", "ascii") == "Sigma31 tau^2 sqrt 2 <= +-1/2 \\u6f22"
     assert spelling.legible("τ², §3", "cp1252") == "tau², §3"
+
+
+@pytest.mark.parametrize(
+    ("tex", "line", "ascii_line"),
+    [
+        (r"\tau\dot{u} = 2u(s - u)", "τ du/dt = 2u(s - u)", "tau du/dt = 2u(s - u)"),
+        (r"\Sigma^{31}(\Sigma^{11})^{-1}", "Σ³¹(Σ¹¹)⁻¹", "Sigma^31(Sigma^11)^-1"),
+        (r"V^{11T}\Sigma^{11}V", "V¹¹ᵀΣ¹¹V", "V^11T Sigma^11V"),
+        (r"\sqrt{c_0}\sinh\theta", "√c₀ sinh θ", "sqrt c0 sinh theta"),
+        (r"\frac{\tau}{2s}\ln(s/u_0)", "(τ/2s) ln(s/u₀)", "(tau/2s) ln(s/u0)"),
+        (r"a^{2N_l-4}/\tau", "a^(2N_l-4)/τ", "a^(2N_l-4)/tau"),
+        (r"\sum_{k=0}^{N_2}\binom{r}{k}", "∑_(k=0)^N₂ (r choose k)", None),
+        (r"\langle v^TWv\rangle \ne 4\cdot10^{-5}", "⟨vᵀWv⟩ ≠ 4·10⁻⁵", "<v^TWv> != 4*10^-5"),
+    ],
+)
+def test_mathematics_is_spelled_in_a_line(tex, line, ascii_line):
+    assert spelling.plain(f"So ${tex}$.") == f"So {line}."
+    assert ascii_line is None or spelling.legible(line, "ascii") == ascii_line
+
+
+def test_tex_that_no_statement_uses_is_refused():
+    with pytest.raises(ValueError, match=r"got \\oint"):
+        spelling.plain(r"$\oint$")
 
 
 # ---- the cache can't be stale
@@ -404,7 +427,7 @@ def test_the_command_shows_one_claim_with_its_source(capsys):
     status, printed, _ = run(capsys, "--id", "saxe2014/eq-25")
     assert status == 0
     assert "def hyperbolic_motion" in printed
-    assert "right form: τ dθ/dt = 2s - c0 sinh θ" in printed
+    assert "right form: τ dθ/dt = 2s - c₀ sinh θ" in printed
     assert "(rounding in double precision)" in " ".join(printed.split())
 
 
@@ -413,7 +436,7 @@ def test_the_command_prints_json(capsys):
     first, second = json.loads(printed)
     assert status == 0 and printed.isascii()
     assert first["id"] == "saxe2014/eq-23" and first["verdict"] == "corrected"
-    assert first["correction"]["text"] == "ab = (c0/2) sinh θ"
+    assert first["correction"]["text"] == r"$ab = (c_0/2)\sinh\theta$"
     assert second["stated"]["expected"] == 0 and second["source"] == "paper"
 
 
@@ -512,9 +535,9 @@ def test_the_table_has_a_row_with_a_link_for_every_claim():
     results = [ledger.Result(claim, Finding(YES), "confirmed", 0.1) for claim in CLAIMS.values()]
     html = page.table(results, page.places(CHAPTERS))
     anchors = [claim.anchor for claim in CLAIMS.values()]
-    assert re.findall(r'<tr id="([^"]+)"', html) == anchors
+    assert re.findall(r'<tbody id="([^"]+)"', html) == anchors
     assert 'href="section-1-3.html#equation-eq-12">Eq. 12</a>' in html
-    assert html.count("<details>") == html.count("<pre>@claim(") == len(CLAIMS)
+    assert html.count("<details>") == html.count('<pre tabindex="0">@claim(') == len(CLAIMS)
 
 
 def test_a_row_of_the_page_shows_its_condition_unfolded_and_whose_it_is():
@@ -523,12 +546,55 @@ def test_a_row_of_the_page_shows_its_condition_unfolded_and_whose_it_is():
     result = ledger.Result(claim, finding, ledger.verdict(finding), 0.1)
     html = page.table([result], {claim.label: "place.html"})
     unfolded = re.sub(r"<details>.*?</details>", "", html, flags=re.DOTALL)
-    assert "<strong>Condition:</strong> if a &lt; b; 1, holds up to 2." in unfolded
+    assert "<span>Condition:</span> if a &lt; b; 1, holds up to 2." in unfolded
     assert '<td data-value="3.0">3</td><td data-value="2.0">up to 2</td>' in unfolded
     assert 'data-section="A" data-kind="exact identity" data-source="ours"' in unfolded
     assert '<span class="ours">ours</span>' in unfolded and "ours" not in page.table(
         [result._replace(claim=ledger.find("eq-24"))], {claim.label: "place.html"}
     )
+
+
+def test_statements_are_typeset_and_their_names_are_links():
+    html = page.prose(
+        "See fig-4-spread and $a < b^2$ by `make paper`, 5 % of -3; not fig-4-spreads."
+    )
+    assert html == (
+        'See <a href="#claim-saxe2014-fig-4-spread">fig-4-spread</a> and '
+        r'<span class="math notranslate nohighlight">\(a &lt; b^2\)</span> by '
+        "<code>make paper</code>, 5\N{NO-BREAK SPACE}% of −3; not fig-4-spreads."
+    )
+
+
+def test_an_identity_tells_to_what_it_holds():
+    check = ledger.equal(1.236e-15, 0, Tolerance(1e-10, "rounding"))
+    result = ledger.Result(ledger.find("eq-24"), Finding(check), "confirmed", 0.1)
+    html = page.table([result], {"eq-24": "place.html"})
+    assert ">holds to 2·10⁻¹⁵</td>" in html and ">within 10⁻¹⁰</td>" in html
+    other = result._replace(claim=ledger.find("eq-12")._replace(kind=record.NUMBER))
+    assert ">1.2·10⁻¹⁵</td>" in page.table([other], {"eq-12": "place.html"})
+
+
+def test_each_slip_leads_to_the_heading_of_its_erratum():
+    addresses = page.places(CHAPTERS)
+    for claim in CLAIMS.values():
+        derived = page.erratum(claim) in addresses
+        assert derived == (claim.kind == record.SLIP), claim.id
+    finding = Finding(NO, correction=Amendment("rather $x$", YES))
+    result = ledger.Result(ledger.find("sec-1.2-count"), finding, "corrected", 0.1)
+    assert 'href="errata.html#erratum-sec-1-2-count"' in page.table([result], addresses)
+    line = page.corrections([result], {"sec-1.2-count": "little"})
+    assert '<a href="#erratum-sec-1-2-count">§1.2</a>' in line and r"\(x\)" in line
+    both = page.comparison(result)
+    assert "<td>3</td><td>up to 2</td><td>fails</td>" in both
+    assert "<td>1</td><td>up to 2</td><td>holds</td>" in both
+
+
+def test_disputes_go_to_the_repository_of_the_book():
+    config = (ROOT / "_config.yml").read_text("utf8")
+    assert f"\n  url: {page.REPOSITORY}\n" in config
+    result = ledger.Result(ledger.find("eq-24"), Finding(YES), "confirmed", 0.1)
+    html = page.table([result], {"eq-24": "place.html"})
+    assert f"{page.REPOSITORY}/issues/new?title=Ledger%2C%20saxe2014/eq-24" in html
 
 
 def test_a_tally_counts_verdicts_in_groups():
@@ -538,23 +604,94 @@ def test_a_tally_counts_verdicts_in_groups():
     )
 
 
-@pytest.fixture(scope="module")
-def extension():
-    """The extension that puts verdicts into pages."""
-    spec = importlib.util.spec_from_file_location("badges", ROOT / "_ext" / "claims_badges.py")
+def extension_named(name):
+    """Import an extension of the book."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "_ext" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+@pytest.fixture(scope="module")
+def extension():
+    """The extension that puts verdicts into pages."""
+    return extension_named("claims_badges")
+
+
+@pytest.fixture(scope="module")
+def paper():
+    """The extension that knows the places of the paper."""
+    return extension_named("paper_places")
+
+
+def test_the_concordance_has_every_item_of_the_paper(paper):
+    panels = {"3": "left,right", "4": "left,right", "5": "left,centre,right", "8": "left,right"}
+    panels |= {f"6{letter}": "left,middle,right" for letter in "ABC"}
+    items = {f"Eq. {number}" for number in range(1, 50)}
+    items |= {f"Fig. {number}" for number in (*"12345", "6A", "6B", "6C", *"78")}
+    items |= {f"Fig. {n} {panel}" for n, names in panels.items() for panel in names.split(",")}
+    items |= {f"Sec. {number}" for number in ("1", "1.1", "1.2", "1.3", *"2345")}
+    items |= {f"App. {letter}" for letter in (*"ABCDEFG", "B.1", "D.1", "D.2")}
+    assert set(paper.PLACES) == items | {"Fig. 6"}
+    text = (CHAPTERS / "concordance.md").read_text("utf8")
+    assert set(re.findall(r"^```{concordance} (\w+)$", text, re.M)) == set(paper.TABLES)
+    addresses = page.places(CHAPTERS)
+    for place in paper.PLACES:
+        _, item, said, links, verdicts, _ = paper.row(place, addresses).split("|")
+        assert item.strip() == f"{{paper-item}}`{place}`" and said.strip() and links.strip()
+        assert not place.startswith("Eq.") or verdicts.strip()
+    anchors = [paper.anchor(place) for place in paper.PLACES]
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_every_claim_is_about_places_that_the_paper_has(paper):
+    for claim in CLAIMS.values():
+        assert set(paper.places_in(claim.where)) <= set(paper.PLACES), claim.id
+        assert {f"Eq. {n}" for n in claim.equations} <= set(paper.places_in(claim.where))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Fig. 4", "Fig. 4"),
+        ("Figs. 3 to 7", "Fig. 3"),
+        ("Fig. 6A left", "Fig. 6A left"),
+        ("Fig. 5 middle", "Fig. 5 centre"),
+        ("Eqs. 5-7", "Eq. 5"),
+        ("Sec. 1.3", "Sec. 1.3"),
+        ("Section 2", "Sec. 2"),
+        ("§1.2", "Sec. 1.2"),
+        ("App. B.1", "App. B.1"),
+        ("Appendices A and B", "App. A"),
+    ],
+)
+def test_the_role_links_to_the_first_place_that_is_named(paper, text, place):
+    assert paper.named(text) == place
+
+
+@pytest.mark.parametrize("text", ["Sec. 3.2", "Eq. 50", "Fig. 9", "Fig. 4A", "App. H", "Table 1"])
+def test_the_role_refuses_what_the_paper_does_not_have(paper, text):
+    with pytest.raises(ValueError, match=f"the paper has no such place: {text}"):
+        paper.named(text)
+
+
 def test_badges_show_what_is_on_record_and_link_to_the_ledger(extension):
     ids = [f"saxe2014/{name}" for name in ("eq-24", "eq-26", "eq-26-reach")]
-    links = extension.badges(ids, "chapters/appendix-a").children
-    assert [link.astext() for link in links] == ["confirmed", "corrected × 2"]
-    assert links[1]["refuri"] == "../chapters/ledger.html#claim-saxe2014-eq-26"
-    assert extension.badges(ids[:1], "intro")[0]["refuri"] == (
-        "chapters/ledger.html#claim-saxe2014-eq-24"
-    )
+    shown = extension.badges(ids, "ledger.html", "errata.html")
+    assert re.findall(r'href="([^"]+)"[^>]*>([^<]+)<', shown) == [
+        ("ledger.html#claim-saxe2014-eq-24", "✓"),
+        ("ledger.html?ids=eq-26,eq-26-reach", "corrected × 2"),
+        ("errata.html#erratum-eq-26", "erratum"),
+    ]
+    assert 'aria-label="confirmed: The coordinates of Eq. 23' in shown
+    assert 'aria-label="2 statements corrected"' in shown
+    # On a single page every link stays on it.
+    alone = extension.badges(ids, "", "")
+    assert set(re.findall(r'href="([^"]+)"', alone)) == {
+        "#claim-saxe2014-eq-24",
+        "#claim-saxe2014-eq-26",
+        "#erratum-eq-26",
+    }
 
 
 def test_the_role_counts_by_verdict_kind_and_source(extension, monkeypatch):
