@@ -6,7 +6,7 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 book: .venv/ready ## execute what has changed and build the book strictly
 	@start=$$(date +%s); \
@@ -17,6 +17,17 @@ book: .venv/ready ## execute what has changed and build the book strictly
 
 serve: ## serve the built book on loopback, at PORT
 	$(PYTHON) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+pdf: .venv/ready ## print the whole book into _build/dlnbook.pdf; needs Chromium
+	$(BIN)/python tools/print_book.py
+
+lite: .venv/ready ## add JupyterLite to the built book, for readers with a network
+	$(BIN)/python tools/notebook_lite.py
+
+# Two workers at least: most of a check is waiting for a page.
+check-site: .venv/ready ## open every page of the built book in Chromium and check what readers meet
+	@test -f _build/html/index.html || { echo "no site in _build/html: run make book first"; exit 2; }
+	$(BIN)/python -m pytest -q -rs -n 2 --confcutdir site_tests site_tests
 
 chapter: .venv/ready ## execute one chapter into a notebook: make chapter NAME=section-1-3
 	@test -f chapters/$(NAME).md || { echo "which chapter? try NAME=section-1-3"; exit 2; }
@@ -34,7 +45,8 @@ bench: .venv/ready ## run the benchmarks
 ledger: .venv/ready ## measure the statements of the paper and print the ledger
 	$(BIN)/python -m ledger --cache _build/claims
 
-paper: .venv/ready ## compute the tables of chapters/data: two hours; resumes
+paper: export SCHEDULER := $(SCHEDULER)
+paper: .venv/ready ## compute the tables of chapters/data: two hours; resumes [SCHEDULER=tcp://…]
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/paper_scale.py
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/hypotheses.py
 	$(MAKE) test MARK=slow
@@ -65,4 +77,4 @@ clean: ## remove everything that make made
 	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-.PHONY: help book serve chapter test bench ledger paper lint package lock clean
+.PHONY: help book pdf lite serve check-site chapter test bench ledger paper lint package lock clean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from itertools import product
@@ -211,6 +212,33 @@ def test_a_run_resumes_and_writes_the_same_tables(tmp_path, monkeypatch):
     assert (
         column(each, "in_origin_bin", n_layers=2)[0] == paper_scale.spectra(2, 0)["in_origin_bin"]
     )
+
+
+def process(*, n):
+    return {"process": os.getpid()}
+
+
+@pytest.mark.dask
+def test_the_cluster_that_scheduler_names_computes(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="needs dask[distributed]")
+    found = []
+
+    def task():
+        found.extend(r["result"]["process"] for r in paper_scale.sweep(process, [{"n": 1}]))
+
+    monkeypatch.setattr(paper_scale, "TASKS", {"task": task})
+    monkeypatch.setattr(sys, "argv", ["paper_scale.py"])
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    )
+    with cluster, distributed.Client(cluster) as client:
+        there = set(client.run(os.getpid).values())
+        monkeypatch.setenv("SCHEDULER", cluster.scheduler_address)
+        paper_scale.main()
+        monkeypatch.delenv("SCHEDULER")
+        paper_scale.main()
+    assert found[0] in there
+    assert found[1:] == [os.getpid()]
 
 
 def test_unknown_tasks_are_refused(monkeypatch):

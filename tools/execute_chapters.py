@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
 CELL_TIMEOUT = CONFIG["execute"]["timeout"]  # seconds
 # Seconds that the longest take where nothing is cached, not even the measurements of the ledger.
-SECONDS = {"section-3-2": 150, "ledger": 120, "section-4-1": 100, "section-2": 60}
+SECONDS = {"ledger": 120, "section-3-2": 110, "section-4-1": 100, "section-2": 60}
 
 
 def report(state, page, detail=""):

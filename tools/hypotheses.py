@@ -2,7 +2,8 @@
 
     python tools/hypotheses.py
 
-An interrupted run resumes from _build/paper. What needs the images themselves, not their
+An interrupted run resumes from _build/paper, and SCHEDULER names a Dask cluster to compute on, as
+for tools/paper_scale.py. What needs the images themselves, not their
 moments, is computed where the environment variable DLNLIB_MNIST names their folder; elsewhere
 such rows are taken over from the table as it is.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from paper_scale import KEPT, TABLES, versions, write_table
+from paper_scale import KEPT, TABLES, versions, workers, write_table
 
 from dlnlib.book import table
 from dlnlib.correlations import Correlations, centred, from_data, krylov, modes, whitened
@@ -195,7 +196,8 @@ def cases() -> list[dict[str, Any]]:
 
 def main() -> None:
     """Write epochs and rates for all hypotheses and depths."""
-    records = sweep(learn, cases(), folder=KEPT / "hypotheses", progress=True)
+    with workers():
+        records = sweep(learn, cases(), folder=KEPT / "hypotheses", progress=True)
     rows = {
         (r["case"]["name"], r["case"]["n_layers"]): [f"{x:.8g}" for x in r["result"].values()]
         for r in records

@@ -2,7 +2,8 @@
 
     python tools/paper_scale.py [TASK ...]
 
-Without a task it does all. An interrupted run resumes from _build/paper.
+Without a task it does all. An interrupted run resumes from _build/paper. Where the environment
+variable SCHEDULER is the address of a Dask scheduler, tcp://host:8786 say, its workers compute.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import csv
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +249,22 @@ def deep_tanh_digits() -> None:
     )
 
 
+# ---- workers
+
+
+@contextmanager
+def workers() -> Iterator[None]:
+    """Give sweeps to the Dask cluster that SCHEDULER names, or else to this machine."""
+    if not (address := os.environ.get("SCHEDULER")):
+        yield
+        return
+    from distributed import Client
+    from joblib import parallel_config
+
+    with Client(address), parallel_config(backend="dask"):
+        yield
+
+
 # ---- tables
 
 
@@ -285,8 +303,9 @@ def main() -> None:
     names = sys.argv[1:] or list(TASKS)
     if unknown := [name for name in names if name not in TASKS]:
         sys.exit(f"unknown task {unknown[0]!r}: choose from {', '.join(TASKS)}")
-    for name in names:
-        TASKS[name]()
+    with workers():
+        for name in names:
+            TASKS[name]()
 
 
 if __name__ == "__main__":
