@@ -11,10 +11,13 @@ def without_script(html, name):
 
 
 def mend_page(app, pagename, templatename, context, doctree):
-    """Name the chevrons of the sidebar, and drop a second viewport and an advertisement's place."""
+    """Name the sidebar's chevrons; drop a second viewport, an ad's place, empty heads."""
     context["without_script"] = without_script
     context["metatags"] = re.sub(r'<meta name="viewport"[^>]*>\s*', "", context.get("metatags", ""))
     context["theme_primary_sidebar_end"] = []
+    # A column without a name has no head.
+    empty = r"<th( [^>]*)?>((?:\s|</?p>)*)</th>"
+    context["body"] = re.sub(empty, r"<td\1>\2</td>", context.get("body", ""))
     drawn = context["generate_toctree_html"]
 
     def named(kind, **options):
