@@ -39,7 +39,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const shown = content(link.getAttribute("href"));
     if (!shown) return;
     hide();
-    box.replaceChildren(shown);
+    // Read aloud, a formula alone would be a description without words.
+    const name = Object.assign(document.createElement("span"), { className: "visually-hidden" });
+    name.textContent = `${link.textContent}: `;
+    box.replaceChildren(name, shown);
     box.hidden = false;
     described = link;
     link.setAttribute("aria-describedby", "preview");

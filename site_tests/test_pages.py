@@ -30,8 +30,11 @@ MATHS_IS_SET = """async () => {
   await document.fonts.ready;
 }"""
 # Axe takes its time for each element. Three quarters are boxes of formulas and words of code: of
-# the first it sees the frame, of the second those of a few cells.
+# the first it sees the frame, of the second those of a few cells. Colours on their way from one
+# theme to the other are neither's.
 THIN = """() => {
+  const still = document.head.appendChild(document.createElement("style"));
+  still.textContent = "* { transition: none !important; }";
   for (const part of document.querySelectorAll("mjx-container")) part.replaceChildren();
   for (const part of [...document.querySelectorAll(".highlight pre")].slice(6)) {
     part.replaceChildren(part.textContent);
