@@ -74,6 +74,7 @@ def write_files(app, exception):
     if exception or app.builder.name != "html":
         return
     out, base = Path(app.outdir), app.config.html_baseurl
+    # sphinx-sitemap lists the pages that a build writes, so after a small edit only these.
     pages = (base + app.builder.get_target_uri(name) for name in sorted(app.env.found_docs))
     urls = "".join(f"<url><loc>{escape_xml(page)}</loc></url>\n" for page in pages)
     space = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -93,8 +94,8 @@ def draw_card(path, title):
     from dlnlib.plotting import LINEAR, THEORY
 
     t, s = np.linspace(0, 10, 800)[:, None], 4.0 / 2 ** np.arange(5)
-    error = np.sum((s - exact.mode_strength(t, s=s, u0=1e-4, tau=1.0)) ** 2, axis=1)
     modes = exact.mode_strength(t, s=s, u0=1e-4, tau=1.0)
+    error = np.sum((s - modes) ** 2, axis=1)
     fig = Figure(figsize=(12, 6.3), dpi=100)
     ax = fig.add_axes([0.05, 0.08, 0.9, 0.5])
     ax.plot(t, modes * error[0] / s[0], color=LINEAR, linewidth=2, alpha=0.5)

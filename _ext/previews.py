@@ -51,11 +51,11 @@ def carry_previews(app, pagename, templatename, context, doctree):
     """Append to a page what its links to other pages lead to."""
     if doctree is None:
         return
-    shown = {}
+    shown, cited = {}, entries(app)
     by_file = {app.builder.get_target_uri(name): name for name in app.env.found_docs}
     for page, anchor in LINK.findall(context["body"]):
         name = by_file.get(re.sub(r"^(\.\./)+", "", page)) or by_file.get(f"chapters/{page}")
-        found = app.env.previews.get(name, {}).get(anchor) or entries(app).get(anchor)
+        found = app.env.previews.get(name, {}).get(anchor) or cited.get(anchor)
         if found:
             shown[f"{page}#{anchor}"] = found
     context["body"] += "".join(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["NARROW", "rows", "show", "spell", "table", "tell"]
 
 NARROW = "application/vnd.dlnlib.narrow+svg"
-_NUMBER = re.compile(r"(?P<minus>-)?(?P<digits>\d[\d,]*(?:\.\d+)?)(?:e(?P<power>[+-]?\d+))?")
+_NUMBER = re.compile(r"(?P<minus>(?<!\w)-)?(?P<digits>\d[\d,]*(?:\.\d+)?)(?:e(?P<power>[+-]?\d+))?")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import TextIO
 
+from dlnlib.book import spell
 from ledger.record import Check, passes
 
 __all__ = [
@@ -210,7 +211,8 @@ def typeset(text: str) -> str:
     >>> typeset("12084, would hold within 1e-07 of 0.5")
     '12,084, would hold within 10⁻⁷ of 0.5'
     """
-    return re.sub(r"(?:(?<!\w)-|(- ))?(\d+)(\.\d+)?(?:e([+-]\d+))?", _typeset_number, text)
+    grouped = re.sub(r"(?<![\d.])\d{5,}", lambda found: f"{int(found[0]):,}", text)
+    return spell(re.sub(r"- (?=\d)", "\N{MINUS SIGN} ", grouped))
 
 
 def legible(text: str, encoding: str | None) -> str:
@@ -338,17 +340,6 @@ def _script(token: str, text: str) -> str:
     if token == "_" and text.isdecimal():
         return text.translate(_LOWERED)
     return token + (text if re.fullmatch(r"\w+", text) else f"({text})")
-
-
-def _typeset_number(found: re.Match[str]) -> str:
-    """Return a number as people write it."""
-    spaced, whole, fraction, power = found.groups()
-    sign = "" if found[0][0] != "-" else "− " if spaced else "−"
-    mantissa = (f"{int(whole):,}" if len(whole) > 4 else whole) + (fraction or "")
-    if power is None:
-        return sign + mantissa
-    ten = "10" + str(int(power)).translate(_RAISED)
-    return sign + (ten if mantissa == "1" else f"{mantissa}·{ten}")
 
 
 def _written(check: Check) -> tuple[str, str]:

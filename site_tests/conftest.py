@@ -1,6 +1,6 @@
 """What the checks of the built site share: its pages, a server at its real address, a browser."""
 
-import shutil
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,11 +11,15 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from browser import MISSING  # noqa: E402
+from browser import browser as find_browser  # noqa: E402
+
 SITE = ROOT / "_build" / "html"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
 BASE = CONFIG["sphinx"]["config"]["html_baseurl"]
 PREFIX = urlsplit(BASE).path  # where the site lies on its host
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Made by others, and not pages of the book.
 FOREIGN = {"_static", "_sources", "lite"}
 
@@ -74,9 +78,9 @@ def address():
 def browser():
     """Start one browser for each worker, where there is one."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = find_browser()
     if path is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path")
+        pytest.skip(MISSING)
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started

@@ -6,7 +6,6 @@ allowed for, with the condition number of the exact solution.
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -19,6 +18,9 @@ from dlnlib import exact, mean_field, spectra
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
+from browser import MISSING  # noqa: E402
+from browser import browser as find_browser  # noqa: E402
+
 REL = 1e-9
 ROUNDING = 64 * np.finfo(float).eps
 NAMES = ("plateaus", "plane", "depth", "starts", "chaos")
@@ -28,9 +30,9 @@ NAMES = ("plateaus", "plane", "depth", "starts", "chaos")
 def browser():
     """Start a browser, where there is one."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+    path = find_browser()
     if path is None:
-        pytest.skip("no browser: neither chromium nor chrome is on the path")
+        pytest.skip(MISSING)
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started

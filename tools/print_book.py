@@ -8,16 +8,15 @@ takes them.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from browser import MISSING, browser
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, PDF = ROOT / "_build" / "singlehtml" / "intro.html", ROOT / "_build" / "dlnbook.pdf"
-BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 MINUTES = 10
 # Light, nothing cut or folded, every image there, all formulas set.
 PREPARE = """async () => {
@@ -36,14 +35,6 @@ h1, h2, h3, h4 { break-after: avoid; }
 """
 
 
-def browser():
-    """Return the path of a browser, or end with what to do."""
-    found = (shutil.which(name) for name in (os.environ.get("CHROMIUM", ""), *BROWSERS) if name)
-    if path := next(filter(None, found), None):
-        return path
-    sys.exit("make pdf needs Chromium or Chrome: install it, or set CHROMIUM to its path")
-
-
 def build():
     """Write the book as one page."""
     here = Path(sys.executable).parent
@@ -57,6 +48,8 @@ def build():
 def main():
     """Build the page and print it."""
     path = browser()
+    if path is None:
+        sys.exit(f"make pdf needs Chromium or Chrome ({MISSING})")
     build()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
