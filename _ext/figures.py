@@ -40,7 +40,7 @@ def darkened(svg):
     def invert(found):
         red, green, blue = (int(found[2][i : i + 2], 16) / 255 for i in (0, 2, 4))
         hue, light, saturation = rgb_to_hls(red, green, blue)
-        dark = hls_to_rgb(hue, INK + (PAGE - INK) * light, saturation)
+        dark = hls_to_rgb(hue, inverted_lightness(light, saturation), saturation)
         return found[1] + "#" + "".join(f"{round(255 * part):02x}" for part in dark)
 
     # Text, which has no colour of its own when it is black, takes that of the whole.
@@ -48,6 +48,14 @@ def darkened(svg):
     svg = re.sub(r"opacity: (0\.\d+)", lambda found: f"opacity: {float(found[1]) ** 0.6:.2f}", svg)
     inverted = re.sub(r"((?:fill|stroke): ?)#([0-9a-f]{6})", invert, without_ground(svg))
     return inverted.replace("<svg ", f'<svg style="fill: {grey(INK)}" ', 1)
+
+
+def inverted_lightness(light, saturation):
+    """Return the lightness of a colour on a dark page."""
+    if saturation < 0.2 or light < 0.5:
+        return INK + (PAGE - INK) * light
+    # Light colours, such as the authors' purple, would be hard to see; only pale tints sink.
+    return PAGE + (INK - PAGE) / 2 * (1 - (2 * light - 1) ** 3)
 
 
 def grey(light):

@@ -112,6 +112,8 @@ def parts(node, page, depth=0):
     """Return the blocks of Markdown of a node, and, as numbers, the cells between them."""
     if node.get("nb_element") == "cell_code":
         return [node["cell_index"], *captions(node, page)]
+    if node.tagname == "explorable":
+        return [f"*Here [the page of the book]({page['url']}) has a drawing that can be moved.*"]
     return [part for child in node.children for part in parts(child, page, depth)]
 
 
@@ -120,7 +122,9 @@ within = parts.dispatch(object)
 
 @parts.register
 def _(node: nodes.section, page, depth=0):
-    return within(node, page, depth + 1)
+    found = within(node, page, depth + 1)
+    # A table of contents leaves a title with nothing below it.
+    return [] if len(found) == 1 and isinstance(node[0], nodes.title) else found
 
 
 @parts.register

@@ -1,4 +1,4 @@
-"""Number appendices by their letters in the paper, figures of other pages by a letter of theirs."""
+"""Number appendices by their letters in the paper, figures of other pages by letters of theirs."""
 
 from functools import wraps
 
@@ -34,21 +34,31 @@ def lettered(assign):
 
 
 def with_pages(assign):
-    """Let figures of a page without a number begin with its first letter, 0 on the front page."""
+    """Let figures of an unnumbered page begin with its first letters, 0 on the front page."""
 
     @wraps(assign)
     def wrapped(self, env):
         changed = assign(self, env)
-        for page, kinds in env.toc_fignumbers.items():
-            if page not in env.toc_secnumbers:
-                root = page == env.config.root_doc
-                first = 0 if root else page.rpartition("/")[2][0].upper()
-                for numbers in kinds.values():
-                    for k, anchor in enumerate(numbers, 1):
-                        numbers[anchor] = (first, k)
+        kinds = {page: found for page, found in env.toc_fignumbers.items() if any(found.values())}
+        bare = {page: page.rpartition("/")[2] for page in kinds if page not in env.toc_secnumbers}
+        letters = (p.removeprefix(APPENDIX) for p in env.toc_secnumbers if p.startswith(APPENDIX))
+        names = {*bare.values(), *letters}
+        for page, name in bare.items():
+            first = 0 if page == env.config.root_doc else shortest(name, names)
+            for numbers in kinds[page].values():
+                for k, anchor in enumerate(numbers, 1):
+                    numbers[anchor] = (first, k)
         return changed
 
     return wrapped
+
+
+def shortest(name, names):
+    """Return the fewest letters with which one name begins and no other does."""
+    others = names - {name}
+    starts = (name[:n] for n in range(1, len(name)))
+    alone = (start for start in starts if not any(x.startswith(start) for x in others))
+    return next(alone, name).capitalize()
 
 
 def setup(app):

