@@ -59,15 +59,32 @@ def test_a_figure_gives_away_all_points_that_it_draws():
     left.set_title("first")
     right.scatter([4], [5], c=[6])
     right.bar([7], [8])
+    right.plot([9], [1.234567], "o", label="dots")
     found = [
         (r["panel"], r["drawn as"], r["series"], r["x"], r["y"], r["value"]) for r in drawn(fig)
     ]
     assert found == [
         ("first", "line", "a curve", "0", "2.5", ""),
         ("first", "line", "a curve", "1", "3", ""),
+        ("2", "markers", "dots", "9", "1.234567", ""),
         ("2", "markers", "", "4", "5", "6"),
         ("2", "bars", "", "7", "8", ""),
     ]
+
+
+def test_images_meshes_and_bands_are_given_away_where_they_are_drawn():
+    fig, (image, mesh, band) = plt.subplots(1, 3)
+    image.imshow([[1, 2, 3], [4, 5, 6]])
+    mesh.pcolormesh([0, 2, 4], [0, 1], [[7, 8]])
+    band.fill_between([0, 1], [0, 0], [2, 3], label="a band")
+    found = [(r["drawn as"], r["x"], r["y"], r["value"]) for r in drawn(fig)]
+    assert found[:6] == [
+        ("image", str(x), str(y), str(1 + x + 3 * y)) for y in range(2) for x in range(3)
+    ]
+    assert found[6:8] == [("mesh", "1", "0.5", "7"), ("mesh", "3", "0.5", "8")]
+    corners = {(x, y) for kind, x, y, _ in found[8:] if kind == "outline"}
+    assert corners == {("0", "0"), ("0", "2"), ("1", "0"), ("1", "3")}
+    assert {r["series"] for r in drawn(fig)[8:]} == {"a band"}
 
 
 @pytest.mark.parametrize(("columns", "places"), [(1, [(0, 0), (1, 0)]), (2, [(0, 0), (0, 1)])])
@@ -81,6 +98,44 @@ def test_panels_are_stacked_and_labelled_alone(columns, places):
     fig.canvas.draw()
     assert axes[1].get_ylabel() == "error"
     assert all(label.get_visible() for label in axes[1].get_yticklabels())
+
+
+def test_a_narrow_figure_keeps_twins_together_and_wide_panels_high():
+    fig, (wide, high) = plt.subplots(2, 1, figsize=(7.2, 4), layout="constrained")
+    twin = wide.twinx()
+    _figures.stack(fig, 1)
+    specs = [ax.get_subplotspec() for ax in (wide, twin, high)]
+    assert len({id(spec.get_gridspec()) for spec in specs}) == 1
+    assert [spec.rowspan.start for spec in specs] == [0, 0, 1]
+    fig.canvas.draw()
+    boxes = [ax.get_window_extent() for ax in (wide, high)]
+    assert all(box.height > 0.4 * box.width for box in boxes)
+
+
+@pytest.mark.parametrize(("names", "columns"), [(["a", "b"], 2), (["a", "b " * 15], 1)])
+def test_a_legend_of_a_narrow_figure_has_room_above_its_panels(names, columns):
+    fig, ax = plt.subplots(figsize=(7.2, 2), layout="constrained")
+    lines = ax.plot([0, 1], [[0, 1], [1, 0]])
+    fig.legend(lines, names, loc="outside upper center", ncols=2)
+    bare, other = plt.subplots(figsize=(7.2, 2), layout="constrained")
+    other.plot([0, 1], [[0, 1], [1, 0]])
+    for each in (fig, bare):
+        _figures.stack(each, 1)
+        each.canvas.draw()
+    (legend,) = fig.legends
+    left = {round(text.get_window_extent().x0) for text in legend.get_texts()}
+    assert len(left) == columns
+    assert legend.get_window_extent().y0 >= ax.get_window_extent().y1
+    assert fig.get_size_inches()[1] > bare.get_size_inches()[1]
+    assert len(ax.get_xticks()) <= 6
+    box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= fig.bbox.width
+
+
+def test_letters_are_drawn_so_that_they_look_the_same_anywhere():
+    fig = plt.figure()
+    fig.gca().set_title("words")
+    assert "<text" not in _figures.svg(fig) and "<!-- words -->" in _figures.svg(fig)
 
 
 def test_the_same_figure_is_the_same_file():

@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import CodeType
+from types import CodeType, SimpleNamespace
 
 import numpy as np
 import pytest
+from docutils import nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -639,9 +640,21 @@ def test_the_concordance_has_every_item_of_the_paper(paper):
     for place in paper.PLACES:
         _, item, said, links, verdicts, _ = paper.row(place, addresses).split("|")
         assert item.strip() == f"{{paper-item}}`{place}`" and said.strip() and links.strip()
-        assert not place.startswith("Eq.") or verdicts.strip()
+        if place.startswith("Eq."):
+            number, said = int(place.split()[1]), said.strip().replace(r"\vert ", "|")
+            assert any(said in c.statement for c in CLAIMS.values() if number in c.equations)
+            assert verdicts.strip()
+    assert "{eq}`eq-12`" in paper.row("Eq. 12", addresses)
+    assert "{ref}`section-1-3`" in paper.row("Sec. 1.3", addresses)
     anchors = [paper.anchor(place) for place in paper.PLACES]
     assert len(set(anchors)) == len(anchors)
+
+
+def test_links_to_the_paper_lead_to_the_concordance_from_any_page(paper):
+    link = nodes.reference("", "Fig. 4", paper_place=paper.anchor("Fig. 4"))
+    builder = SimpleNamespace(get_relative_uri=lambda here, there: f"from {here} to {there}")
+    paper.resolve(SimpleNamespace(builder=builder), nodes.container("", link), "intro")
+    assert link["refuri"] == "from intro to chapters/concordance#paper-fig-4"
 
 
 def test_every_claim_is_about_places_that_the_paper_has(paper):
