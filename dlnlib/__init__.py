@@ -8,9 +8,10 @@ wing             room                       what it holds
 ===============  =========================  ====================================================
 ground           `nonlinearities`           functions with their slopes
 ground           `random_matrices`          draws: Haar, Gaussian and orthogonal factors
-theory           `exact`                    closed forms of learning, one file for each kind:
-                                            time courses, unbalanced starts, curvature and
-                                            rates, steps, momentum, dropout, hierarchies
+theory           `exact`                    solutions of learning, one file for each kind: time
+                                            courses, unbalanced and coupled starts, products of
+                                            layers, curvature and rates, steps, momentum,
+                                            dropout, hierarchies, generalisation
 theory           `spectra`                  limiting laws of products of random matrices
 theory           `mean_field`               wide networks: variance maps, law of the Jacobian
 simulation       `correlations`             the data as gradient descent sees it

@@ -67,12 +67,13 @@ def show(fig: Figure, *, columns: int = 1) -> None:
 
 
 def rows(columns: Mapping[str, ArrayLike], *formats: str) -> None:
-    """Show columns of numbers as a table.
+    r"""Show columns of numbers as a table.
 
     Parameters
     ----------
     columns : mapping of str to array_like, shape (n_rows,)
-        Columns by their heads, which may hold TeX between dollar signs.
+        Columns by their heads, which may hold TeX between dollar signs. Words stand left, numbers
+        right; what is not a number is a dash.
     *formats : str
         How the entries of each column are written, such as ``".3f"``; the last one serves all
         further columns.
@@ -84,12 +85,13 @@ def rows(columns: Mapping[str, ArrayLike], *formats: str) -> None:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from dlnlib import book
-    >>> book.rows({"layers": [3, 5], "$t$": [7.25, 0.00125]}, "d", ".1e")
-    | layers | $t$ |
-    | --: | --: |
-    | 3 | 7.2 |
-    | 5 | 1.3·10⁻³ |
+    >>> book.rows({"start": ["small", "none"], "$|t|$": [0.00125, np.nan]}, "", ".1e")
+    | start | $\vert t\vert $ |
+    | :-- | --: |
+    | small | 1.3·10⁻³ |
+    | none | – |
     """
     entries = [list(np.asarray(column).tolist()) for column in columns.values()]
     if len({len(column) for column in entries}) > 1:
@@ -100,8 +102,9 @@ def rows(columns: Mapping[str, ArrayLike], *formats: str) -> None:
         [_entry(value, spec) for value in column]
         for column, spec in zip(entries, specs, strict=False)
     ]
-    lines = [list(columns), ["--:"] * len(entries), *map(list, zip(*written, strict=True))]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    sides = [":--" if _is_text(column) else "--:" for column in entries]
+    lines = [list(columns), sides, *map(list, zip(*written, strict=True))]
+    text = "\n".join(f"| {' | '.join(map(_in_cell, line))} |" for line in lines)
     _display({"text/markdown": text, "text/plain": text})
 
 
@@ -229,7 +232,20 @@ def _spell_number(found: re.Match[str]) -> str:
 
 
 def _entry(value: Any, spec: str) -> str:
-    return str(value) if isinstance(value, str) else spell(format(value, spec))
+    if isinstance(value, str):
+        return value
+    return "–" if np.isnan(value) else spell(format(value, spec))
+
+
+def _is_text(column: list[Any]) -> bool:
+    """Tell whether a column holds words, rather than numbers that are written out."""
+    words = [value for value in column if isinstance(value, str)]
+    return sum(not re.match(r"[−-]?[\d.]+$", word) for word in words) > len(column) / 2
+
+
+def _in_cell(text: str) -> str:
+    """Write the bars of a formula so that they are no borders of cells."""
+    return re.sub(r"\$[^$]*\$", lambda tex: tex[0].replace("|", r"\vert "), text)
 
 
 def _display(bundle: dict[str, str]) -> None:

@@ -350,7 +350,7 @@ def input_strengths(correlations: Correlations, modes: Modes) -> Array:
     return np.einsum("ai,ij,aj->a", modes.Vt, correlations.sigma_xx, modes.Vt, optimize=True)
 
 
-def centred(correlations: Correlations) -> Correlations:
+def centred(correlations: Correlations, *, like: Correlations | None = None) -> Correlations:
     r"""Subtract the mean of every input.
 
     .. math:: \Sigma^{11} - \tfrac1P \sum_\mu x^\mu \sum_\mu x^{\mu T}, \qquad
@@ -364,6 +364,9 @@ def centred(correlations: Correlations) -> Correlations:
     ----------
     correlations : Correlations
         The data, with ``sum_x`` and ``sum_y``.
+    like : Correlations, optional
+        Data whose mean is subtracted, with ``sum_x``: examples that are kept for a test are
+        centred as those of training are. By default it is the data's own mean.
 
     Returns
     -------
@@ -375,7 +378,7 @@ def centred(correlations: Correlations) -> Correlations:
     TypeError
         If these are no `Correlations`.
     ValueError
-        If the data lack their sums.
+        If the data lack their sums, or `like` has other inputs.
 
     Notes
     -----
@@ -388,13 +391,10 @@ def centred(correlations: Correlations) -> Correlations:
     array([[2.]])
     """
     _checks.correlations(correlations)
-    sum_x, sum_y = correlations.sum_x, correlations.sum_y
-    if sum_x is None or sum_y is None:
-        missing = [n for n, total in (("sum_x", sum_x), ("sum_y", sum_y)) if total is None]
-        raise ValueError(
-            "correlations must hold the sums of inputs and of targets to be centred, got none "
-            f"for {' and '.join(missing)}; correlations.from_data keeps them"
-        )
+    sum_x, sum_y = _sums(correlations)
+    if like is not None:
+        sum_like, _ = _sums(_of_same_inputs(like, correlations), "like")
+        return _shifted(correlations, sum_like / like.n_examples)
     mean = sum_x / correlations.n_examples
     sigma_xx = correlations.sigma_xx - np.outer(mean, sum_x)
     varies = np.diagonal(sigma_xx) > _CONSTANT * np.diagonal(correlations.sigma_xx)
@@ -496,7 +496,11 @@ def summed(correlations: Correlations, *, n_examples: int) -> Correlations:
 
 
 def whitened(
-    correlations: Correlations, *, epsilon: float = 0.0, rank: int | None = None
+    correlations: Correlations,
+    *,
+    epsilon: float = 0.0,
+    rank: int | None = None,
+    like: Correlations | None = None,
 ) -> Correlations:
     r"""Equalise the variances of the inputs, up to a regularisation.
 
@@ -517,6 +521,9 @@ def whitened(
         default all at a positive `epsilon`, and at zero the numerical rank, the most that
         there are: the number of eigenvalues above :math:`10^{-10}` of ``sigma_xx`` scaled to
         unit diagonal.
+    like : Correlations, optional
+        Data whose :math:`C` is taken: examples that are kept for a test are whitened as those
+        of training are. By default it is the data's own.
 
     Returns
     -------
@@ -528,7 +535,7 @@ def whitened(
     TypeError, ValueError
         If these are no `Correlations`, `epsilon` is negative or not finite, `rank` is no
         integer from 1 to the number of inputs or, at zero `epsilon`, exceeds the numerical
-        rank, or ``sigma_xx`` is not positive semidefinite.
+        rank, ``sigma_xx`` is not positive semidefinite, or `like` has other inputs.
 
     Notes
     -----
@@ -550,13 +557,14 @@ def whitened(
            [0. , 1. ]])
     """
     sigma = _checks.correlations(correlations).sigma_xx
+    source = correlations if like is None else _of_same_inputs(like, correlations)
     epsilon = _checks.number("epsilon", epsilon, least=0)
     if rank is not None:
         rank = _checks.count("rank", rank, most=len(sigma))
-    sizes, shares, Q = (
-        _regularised(correlations, rank, epsilon) if epsilon else _equalised(correlations, rank)
-    )
+    sizes, shares, Q = _regularised(source, rank, epsilon) if epsilon else _equalised(source, rank)
     root = (Q / sizes) @ Q.T
+    if like is not None:
+        return _multiplied(correlations, root)
     white = correlations.n_examples * (Q * shares) @ Q.T
     # Rounding errors of inputs that do not vary would pass for inputs in small units.
     varies = np.diagonal(sigma) > 0
@@ -568,7 +576,9 @@ def whitened(
     )
 
 
-def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
+def krylov(
+    correlations: Correlations, *, n_blocks: int, like: Correlations | None = None
+) -> Correlations:
     r"""Express the inputs in the Krylov space of the input modes.
 
     .. math:: \operatorname{span}\{ V^{11}, \Sigma^{11} V^{11}, \dots,
@@ -586,6 +596,9 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
     n_blocks : int
         Number of powers, from 1; the space stops growing where it contains all inputs that
         the data connect with the targets.
+    like : Correlations, optional
+        Data whose space is taken: examples that are kept for a test are expressed in that of
+        training. By default it is the data's own.
 
     Returns
     -------
@@ -596,8 +609,8 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
     Raises
     ------
     TypeError, ValueError
-        If these are no `Correlations`, `n_blocks` is no integer of at least 1, or there are no
-        modes.
+        If these are no `Correlations`, `n_blocks` is no integer of at least 1, there are no
+        modes, or `like` has other inputs.
 
     Notes
     -----
@@ -614,11 +627,14 @@ def krylov(correlations: Correlations, *, n_blocks: int) -> Correlations:
            [0.5, 2.5]])
     """
     n_blocks = _checks.count("n_blocks", n_blocks)
-    found = modes(_checks.correlations(correlations))
+    _checks.correlations(correlations)
+    source = correlations if like is None else _of_same_inputs(like, correlations)
+    found = modes(source)
     block = found.Vt[found.present].T
     if block.size == 0:
-        raise ValueError(f"correlations must have modes, got singular values {found.s}")
-    basis, sigma = block, _second_moments.near_one(correlations.sigma_xx)
+        name = "correlations" if like is None else "like"
+        raise ValueError(f"{name} must have modes, got singular values {found.s}")
+    basis, sigma = block, _second_moments.near_one(source.sigma_xx)
     for _ in range(n_blocks - 1):
         image = sigma @ block
         # Twice: once leaves the rounding error of the first projection behind.
@@ -755,6 +771,52 @@ def _refuse_targets(given: Correlations, most: float) -> None:
     raise ValueError(
         "sigma_yx must lie in the range of sigma_xx, as outputs cannot vary with inputs that do "
         f"not, got entries that no trace_yy of {given.trace_yy} leaves room for"
+    )
+
+
+def _sums(correlations: Correlations, name: str = "correlations") -> tuple[Array, Array]:
+    """Return the sums of inputs and targets."""
+    sum_x, sum_y = correlations.sum_x, correlations.sum_y
+    if sum_x is None or sum_y is None:
+        missing = [n for n, total in (("sum_x", sum_x), ("sum_y", sum_y)) if total is None]
+        raise ValueError(
+            f"{name} must hold the sums of inputs and of targets to be centred, got none "
+            f"for {' and '.join(missing)}; correlations.from_data keeps them"
+        )
+    return sum_x, sum_y
+
+
+def _of_same_inputs(like: Correlations, correlations: Correlations) -> Correlations:
+    """Return other data of as many inputs."""
+    given, expected = _checks.correlations(like, "like"), len(correlations.sigma_xx)
+    if len(given.sigma_xx) != expected:
+        raise ValueError(
+            f"like must have the {expected} inputs of correlations, got {len(given.sigma_xx)}"
+        )
+    return given
+
+
+def _shifted(correlations: Correlations, mean: Array) -> Correlations:
+    """Return the moments of inputs less any vector."""
+    sum_x, sum_y = _sums(correlations)
+    rest = sum_x - correlations.n_examples * mean
+    sigma_xx = correlations.sigma_xx - np.outer(mean, sum_x) - np.outer(rest, mean)
+    return _second_moments.derived(
+        correlations,
+        sigma_xx=(sigma_xx + sigma_xx.T) / 2,
+        sigma_yx=correlations.sigma_yx - np.outer(sum_y, mean),
+        sum_x=rest,
+    )
+
+
+def _multiplied(correlations: Correlations, root: Array) -> Correlations:
+    """Return the moments of inputs that a symmetric matrix takes elsewhere."""
+    sigma_xx = root @ correlations.sigma_xx @ root
+    return _second_moments.derived(
+        correlations,
+        sigma_xx=(sigma_xx + sigma_xx.T) / 2,
+        sigma_yx=correlations.sigma_yx @ root,
+        sum_x=None if correlations.sum_x is None else root @ correlations.sum_x,
     )
 
 

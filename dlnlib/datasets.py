@@ -23,6 +23,7 @@ __all__ = [
     "hierarchical",
     "living_things",
     "mnist",
+    "mnist_test",
     "read_idx",
 ]
 
@@ -219,7 +220,47 @@ def mnist() -> Correlations:
     >>> correlations.sigma_yx.shape, correlations.n_examples
     ((10, 784), 50000)
     """
-    sums = _mnist_sums()
+    return _mnist("mnist.npz")
+
+
+def mnist_test() -> Correlations:
+    r"""Load the correlations of the 10,000 MNIST test images.
+
+    .. math:: \Sigma^{11} = \sum_\mu x^\mu x^{\mu T}, \qquad
+              \Sigma^{31} = \sum_\mu y^\mu x^{\mu T}
+
+    over all of them. Inputs and targets are as in `mnist`.
+
+    Returns
+    -------
+    Correlations
+        ``sigma_xx`` (784, 784), ``sigma_yx`` (10, 784), correctly rounded from sums of
+        integers, with ``sum_x`` and ``sum_y``; ``trace_yy`` and ``n_examples`` are 10,000.
+        A fresh copy on every call.
+
+    See Also
+    --------
+    dlnlib.correlations.centred, dlnlib.correlations.whitened :
+        Prepare these images by the mean and the covariance of those of training, with `like`.
+
+    Notes
+    -----
+    The error of a linear network on examples that it was not trained on is a function of
+    their moments alone: ``networks.error(weights, mnist_test())``. MNIST is by Y. LeCun and
+    C. Cortes, under CC BY-SA 3.0; so is the file of sums bundled here.
+
+    Examples
+    --------
+    >>> from dlnlib.datasets import mnist_test
+    >>> correlations = mnist_test()
+    >>> correlations.sigma_yx.shape, correlations.n_examples
+    ((10, 784), 10000)
+    """
+    return _mnist("mnist_test.npz")
+
+
+def _mnist(name: str) -> Correlations:
+    sums = _mnist_sums(name)
     n_examples = int(sums.label_counts.sum())
     return _second_moments.known(
         Correlations,
@@ -294,10 +335,10 @@ class _MnistSums(NamedTuple):
     label_counts: NDArray[np.int64]
 
 
-def _mnist_sums() -> _MnistSums:
+def _mnist_sums(name: str = "mnist.npz") -> _MnistSums:
     """Return sums over examples with pixels as integers from 0 to 255."""
     with (
-        files("dlnlib").joinpath("data", "mnist.npz").open("rb") as file,
+        files("dlnlib").joinpath("data", name).open("rb") as file,
         np.load(file, allow_pickle=False) as stored,
     ):
         upper, class_pixel_sums, label_counts = (

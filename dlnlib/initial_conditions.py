@@ -158,14 +158,18 @@ def _fully_decoupled(
 
 
 @_described
-def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weights:
+def balanced(
+    matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng, imbalance: float = 0.0
+) -> Weights:
     r"""Return layers whose product is a given matrix and which gradient flow keeps balanced.
 
-    .. math:: W^L \cdots W^1 = M, \qquad W^{l+1\,T} W^{l+1} = W^l W^{l\,T}, \qquad
-              W^l = R_{l+1} S^{1/L} R_l^T
+    .. math:: W^L \cdots W^1 = M, \qquad W^{l+1\,T} W^{l+1} - W^l W^{l\,T} = \lambda\, 1, \qquad
+              W^l = R_{l+1} D_l R_l^T
 
-    for `L` weight matrices, with the singular values of :math:`M = U S V^T`, :math:`R_1 = V`,
-    :math:`R_{L+1} = U`, and random orthonormal :math:`R_l` in the hidden layers.
+    for `L` weight matrices, with the singular vectors of :math:`M = U S V^T`, :math:`R_1 = V`,
+    :math:`R_{L+1} = U`, and random orthonormal :math:`R_l` in the hidden layers. Without
+    imbalance :math:`D_l = S^{1/L}`; with it, squares in neighbouring layers differ by it,
+    :math:`D_l^2 = x + (l - 1)\lambda`, where :math:`\prod_l D_l = S`.
 
     Parameters
     ----------
@@ -173,6 +177,9 @@ def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weig
         The map :math:`M` to start from.
     %(layer_sizes)s
     %(rng)s
+    imbalance : float, optional
+        By how much :math:`\lambda` the layer above every hidden layer exceeds the one below, in
+        every hidden unit; negative where the layer below is the stronger.
 
     Returns
     -------
@@ -183,13 +190,16 @@ def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weig
     ------
     TypeError, ValueError
         If `matrix` is no finite real matrix, the first and last of the sizes are not those of
-        its inputs and outputs, its rank exceeds the units of the narrowest layer, or `rng` is no
-        seed.
+        its inputs and outputs, its rank exceeds the units of the narrowest layer, `rng` is no
+        seed, or `imbalance` is not finite, or not possible with layers of these sizes: a positive
+        one needs sizes that do not fall from the first hidden layer to the outputs, a negative
+        one sizes that do not rise from the inputs to the last hidden layer.
 
     See Also
     --------
     decoupled : The same from modes of data, each with a strength of its own.
-    dlnlib.networks.imbalance : What is zero here, and stays so.
+    dlnlib.networks.imbalance : What is a multiple of the identity here, and stays so.
+    dlnlib.exact.three_layer_map : Where gradient flow takes such a start of three layers.
 
     Notes
     -----
@@ -198,6 +208,10 @@ def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weig
     :math:`k` units passes a rank of :math:`k` at most: a singular value beyond the narrowest
     layer must be zero to rounding, the larger side of `matrix` times :math:`2\cdot 10^{-16}` of
     the largest.
+
+    With an imbalance these are the starts of Dominé et al. (2024), at any depth. All hidden units
+    have it, and so those too that express nothing of `matrix`: their directions are seen by one
+    side only, the outputs for :math:`\lambda > 0`. That is why outputs cannot be fewer.
 
     Examples
     --------
@@ -208,6 +222,9 @@ def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weig
     >>> start = balanced(M, (3, 5, 4, 2), rng=1)
     >>> print(np.allclose(product(start), M), np.allclose(imbalance(start)[0], 0))
     True True
+    >>> start = balanced(M, (3, 2, 2), rng=1, imbalance=0.5)
+    >>> print(np.allclose(product(start), M), np.allclose(imbalance(start)[0], 0.5 * np.eye(2)))
+    True True
     """
     M, sizes = _checks.finite("matrix", matrix), _checks.layer_sizes(layer_sizes)
     if M.ndim != 2 or M.shape != (sizes[-1], sizes[0]):
@@ -215,6 +232,7 @@ def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weig
             f"matrix must have shape {(sizes[-1], sizes[0])}, outputs by inputs, to go with "
             f"layer_sizes {sizes}, got shape {M.shape}"
         )
+    difference = _checks.number("imbalance", imbalance)
     U, s, Vt = np.linalg.svd(M, full_matrices=False)
     narrowest = min(sizes)
     if not np.isfinite(s).all():
@@ -224,9 +242,65 @@ def balanced(matrix: ArrayLike, layer_sizes: Sequence[int], *, rng: Rng) -> Weig
             f"matrix must have a rank of at most {narrowest}, the units of the narrowest layer of "
             f"layer_sizes {sizes}, got singular values {s}"
         )
+    if difference != 0 and len(sizes) > 2:
+        _require_room(sizes, difference)
+        rng = _checks.generator("rng", rng)
+        if difference > 0:
+            return _imbalanced(M, sizes, difference, rng)
+        return tuple(w.T for w in _imbalanced(M.T, sizes[::-1], -difference, rng)[::-1])
     kept = slice(narrowest)
     modes = Modes(U[:, kept], s[kept], Vt[kept])
     return decoupled(modes, sizes, u0=modes.s, rng=rng)
+
+
+def _require_room(sizes: tuple[int, ...], imbalance: float) -> None:
+    """Require that the layer on the stronger side of each hidden layer is as wide."""
+    upward = sizes if imbalance > 0 else sizes[::-1]
+    if any(wide > beyond for wide, beyond in pairwise(upward[1:])):
+        order = (
+            "not fall from the first hidden layer to the outputs"
+            if imbalance > 0
+            else "not rise from the inputs to the last hidden layer"
+        )
+        raise ValueError(
+            f"layer_sizes must {order} to go with an imbalance of {imbalance:g}, got {sizes}"
+        )
+
+
+def _imbalanced(
+    M: Array, sizes: tuple[int, ...], imbalance: float, rng: np.random.Generator
+) -> Weights:
+    """Return layers of a positive imbalance; sizes do not fall from the first hidden layer on."""
+    U, s, Vt = np.linalg.svd(M)
+    n_expressed = min(sizes[:2])
+    squares = _lowest_squares(s[:n_expressed], imbalance, len(sizes) - 1)
+    # Directions that express nothing are as good as any others.
+    if n_free := len(U) - n_expressed:
+        U[:, n_expressed:] = U[:, n_expressed:] @ haar(n_free, n_free, rng=rng)
+    bases = [Vt.T, *(haar(n, n, rng=rng) for n in sizes[1:-1]), U]
+    layers = []
+    for (n_in, n_out), (down, up) in zip(pairwise(sizes), pairwise(bases), strict=True):
+        n = min(n_in, n_out)
+        strengths = np.sqrt(np.concatenate([squares, np.zeros(n - len(squares))]))
+        layers.append((up[:, :n] * strengths) @ down[:, :n].T)
+        # A unit of this layer of units has the imbalance more above it than below it.
+        squares = np.concatenate([strengths**2, np.zeros(n_out - n)]) + imbalance
+    return tuple(layers)
+
+
+def _lowest_squares(s: Array, step: float, n_factors: int) -> Array:
+    """Return x > 0 with x (x + step) (x + 2 step) ... = s^2, for a number of factors."""
+    known, log_s = s > 0, np.log(np.where(s > 0, s, 1.0))
+    others = np.log(step) + np.log(np.arange(1, n_factors))[:, None]
+    # In log x the logarithm of the product is convex: Newton's steps come from above, past none.
+    y = 2 * log_s / n_factors
+    for _ in range(100):
+        factors = np.logaddexp(y, others)
+        change = (y + factors.sum(axis=0) - 2 * log_s) / (1 + np.exp(y - factors).sum(axis=0))
+        y = y - change
+        if not np.any(np.abs(change) > 1e-14 * (1 + np.abs(y))):
+            break
+    return np.where(known, np.exp(y), 0.0)
 
 
 @_described

@@ -17,7 +17,15 @@ from dlnlib import _arithmetic, _checks, _second_moments
 from dlnlib._typing import Array, Weights
 from dlnlib.correlations import Correlations, Modes
 
-__all__ = ["error", "gradient", "imbalance", "least_error", "mode_strengths", "product"]
+__all__ = [
+    "error",
+    "gradient",
+    "imbalance",
+    "least_error",
+    "mode_strengths",
+    "product",
+    "tangent_kernel",
+]
 
 
 @_arithmetic.in_range
@@ -276,3 +284,70 @@ def mode_strengths(weights: Sequence[ArrayLike], modes: Modes) -> Array:
     weights, modes = _checks.weights(weights), Modes.of(modes)
     _checks.modes_fit(weights, modes)
     return _arithmetic.strengths(_arithmetic.product(weights), modes)
+
+
+@_arithmetic.in_range
+def tangent_kernel(weights: Sequence[ArrayLike], x: ArrayLike | None = None) -> Array:
+    r"""Return by how much learning an output for one input moves an output for another.
+
+    .. math:: K_{i\mu,\,j\nu} = \sum_l \left\langle
+              \frac{\partial y_i^\mu}{\partial W^l}, \frac{\partial y_j^\nu}{\partial W^l}
+              \right\rangle = \sum_l \big( A_l A_l^T \big)_{ij} \;
+              x^{\mu\,T} B_l^T B_l\, x^\nu,
+
+    with :math:`y^\mu = W^L\cdots W^1 x^\mu` and the products of the layers above and below,
+    :math:`A_l = W^L\cdots W^{l+1}` and :math:`B_l = W^{l-1}\cdots W^1`.
+
+    Parameters
+    ----------
+    weights : sequence of array_like, each of shape (..., n_out, n_in)
+        The network, first layer first.
+    x : array_like, shape (n_examples, n_inputs), optional
+        Inputs :math:`x^\mu` in rows. By default one input at a time, :math:`x = 1`, whose kernel is
+        that of all white inputs.
+
+    Returns
+    -------
+    ndarray, shape (..., n_outputs, n_examples, n_outputs, n_examples)
+        The kernel. As a matrix of outputs and examples it is symmetric and has no negative
+        eigenvalues.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If weights are no finite real matrices, shapes do not match, `x` is no finite real matrix,
+        or the result leaves the range of doubles.
+
+    Notes
+    -----
+    The neural tangent kernel of Jacot, Gabriel and Hongler (2018), here of finite width. Gradient
+    flow towards targets :math:`z` moves outputs by
+    :math:`\tau\dot y_i^\mu = \sum_{j\nu} K_{i\mu,\,j\nu}\,(z_j^\nu - y_j^\nu)`. Where the kernel
+    stays, a network learns as a linear model does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dlnlib.networks import tangent_kernel
+    >>> kernel = tangent_kernel(([[0.5, 0.0]], [[2.0]]))
+    >>> print(kernel.reshape(2, 2))
+    [[4.25 0.  ]
+     [0.   4.  ]]
+    """
+    layers = _checks.weights(weights)
+    n_outputs, n_inputs = layers[-1].shape[-2], layers[0].shape[-1]
+    inputs = np.eye(n_inputs) if x is None else _checks.finite("x", x)
+    if inputs.ndim != 2 or inputs.shape[1] != n_inputs:
+        raise ValueError(
+            f"x must be a matrix with {n_inputs} columns, one for each input of weights, got "
+            f"shape {inputs.shape}"
+        )
+    activities = [inputs.T]
+    for w in layers[:-1]:
+        activities.append(w @ activities[-1])
+    above = [*_arithmetic.above(layers)[1:], np.eye(n_outputs)]
+    grams = zip(above, activities, strict=True)
+    return sum(
+        np.einsum("...ij,...mn->...imjn", a @ np.swapaxes(a, -1, -2), np.swapaxes(h, -1, -2) @ h)
+        for a, h in grams
+    )

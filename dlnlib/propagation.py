@@ -28,11 +28,12 @@ def propagate(
     x: ArrayLike,
     *,
     gain: float,
+    biases: Iterable[ArrayLike] | None = None,
     nonlinearity: NonlinearityLike = "tanh",
 ) -> Array:
     r"""Send inputs through a network, and return the activities of all layers.
 
-    .. math:: x^{l+1} = g\,W^l \varphi(x^l).
+    .. math:: x^{l+1} = g\,W^l \varphi(x^l) + b^l.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def propagate(
         Activities :math:`x^1` of the first layer, for one input or many.
     gain : float
         Gain :math:`g`, not negative.
+    biases : iterable of array_like, shape (size,), optional
+        Biases :math:`b^1, b^2, \dots`, one for each matrix. By default there are none.
     nonlinearity : str, Nonlinearity, pair of callable, or triple, optional
         A name from `nonlinearities`, or :math:`(\varphi, \varphi')`.
 
@@ -56,8 +59,8 @@ def propagate(
         If an argument is not made of real numbers, `weights` is no sequence, or `nonlinearity`
         not made of functions.
     ValueError
-        If `x`, a matrix or `gain` is not finite, `gain` is negative, shapes do not match,
-        `nonlinearity` is not known, or activities grow beyond all numbers.
+        If `x`, a matrix, a bias or `gain` is not finite, `gain` is negative, shapes or the number
+        of biases do not match, `nonlinearity` is not known, or activities grow beyond all numbers.
 
     Notes
     -----
@@ -75,9 +78,8 @@ def propagate(
     """
     gain, (phi, _) = _checks.number("gain", gain, least=0.0), function_and_slope(nonlinearity)
     layers = [_activities(x)]
-    for w in _checks.iterated("weights", weights, "matrices"):
-        w = _weight_matrix(w, layers[0].shape[-1])
-        layers.append(_next(w, layers[-1], gain, phi, len(layers) + 1))
+    for w, b in _with_biases(weights, biases, layers[0].shape[-1]):
+        layers.append(_next(w, b, layers[-1], gain, phi, len(layers) + 1))
     return np.array(layers)
 
 
@@ -86,12 +88,14 @@ def jacobian(
     x: ArrayLike,
     *,
     gain: float,
+    biases: Iterable[ArrayLike] | None = None,
     nonlinearity: NonlinearityLike = "tanh",
 ) -> GradedProduct:
     r"""Return the Jacobian of a network, without losing its small directions.
 
     .. math:: J = \frac{\partial x^{N_l}}{\partial x^1}
-              = \prod_l g\,W^l \operatorname{diag} \varphi'(x^l).
+              = \prod_l g\,W^l \operatorname{diag} \varphi'(x^l), \qquad
+              x^{l+1} = g\,W^l \varphi(x^l) + b^l.
 
     Parameters
     ----------
@@ -101,6 +105,8 @@ def jacobian(
         Activities :math:`x^1` of the first layer.
     gain : float
         Gain :math:`g`, not negative.
+    biases : iterable of array_like, shape (size,), optional
+        Biases :math:`b^1, b^2, \dots`, one for each matrix. By default there are none.
     nonlinearity : str, Nonlinearity, pair of callable, or triple, optional
         A name from `nonlinearities`, or :math:`(\varphi, \varphi')`.
 
@@ -115,9 +121,9 @@ def jacobian(
         If an argument is not made of real numbers, `weights` is no sequence, or `nonlinearity`
         not made of functions.
     ValueError
-        If `x`, a matrix or `gain` is not finite, `gain` is negative, shapes do not match, there
-        is no matrix, `nonlinearity` is not known, or activities grow beyond all numbers where
-        their size matters.
+        If `x`, a matrix, a bias or `gain` is not finite, `gain` is negative, shapes or the number
+        of biases do not match, there is no matrix, `nonlinearity` is not known, or activities grow
+        beyond all numbers where their size matters.
 
     Notes
     -----
@@ -142,35 +148,55 @@ def jacobian(
     if x.ndim != 1:
         raise ValueError(f"x must be one input, of shape (size,), got shape {x.shape}")
     logs: list[float] = []
-    product = graded_product(_merged(_layers(weights, x, gain, phi, slope), logs))
+    layers = _layers(_with_biases(weights, biases, len(x)), x, gain, phi, slope)
+    product = graded_product(_merged(layers, logs))
     log_gain = len(logs) * np.log(gain) if gain > 0 else 0.0
     return product._replace(log_scales=product.log_scales + log_gain + sum(logs))
 
 
+def _with_biases(
+    weights: Iterable[ArrayLike], biases: Iterable[ArrayLike] | None, size: int
+) -> Iterator[tuple[Array, Array | None]]:
+    """Yield every matrix and what is added behind it, None if there are no biases."""
+    given = None if biases is None else _checks.iterated("biases", biases, "vectors")
+    for w in _checks.iterated("weights", weights, "matrices"):
+        b = None if given is None else next(given, None)
+        if given is not None and b is None:
+            raise ValueError("biases must be as many as weights, got fewer")
+        yield _weight_matrix(w, size), None if b is None else _bias_vector(b, size)
+    if given is not None and next(given, None) is not None:
+        raise ValueError("biases must be as many as weights, got more")
+
+
 def _layers(
-    weights: Iterable[ArrayLike], x: Array, gain: float, phi: Function, slope: Function
+    weights: Iterable[tuple[Array, Array | None]],
+    x: Array,
+    gain: float,
+    phi: Function,
+    slope: Function,
 ) -> Iterator[tuple[Array, Array]]:
     """Yield the matrix of every layer, and the slopes before it."""
     before = None
-    for layer, w in enumerate(_checks.iterated("weights", weights, "matrices"), start=1):
-        w = _weight_matrix(w, len(x))
+    for layer, (w, b) in enumerate(weights, start=1):
         if before is not None:
-            x = _near_one_if_scale_free(_next(before, x, gain, phi, layer), phi, slope)
+            x = _next(*before, x, gain, phi, layer)
+            x = _near_one_if_scale_free(x, phi, slope) if before[1] is None else x
         with np.errstate(all="ignore"):
             slopes = np.asarray(slope(x), dtype=np.float64)
         if not np.isfinite(slopes).all():
             raise ValueError(f"nonlinearity must have finite slopes, got {slopes}")
         # A gain of zero lets nothing through, and has no logarithm.
         yield w, slopes if gain > 0 else 0 * slopes
-        before = w
+        before = w, b
     if before is None:
         raise ValueError("weights must hold at least one matrix")
 
 
-def _next(w: Array, x: Array, gain: float, phi: Function, layer: int) -> Array:
+def _next(w: Array, b: Array | None, x: Array, gain: float, phi: Function, layer: int) -> Array:
     """Return the activities of the next layer."""
     with np.errstate(all="ignore"):
         x = gain * (np.asarray(phi(x), dtype=np.float64) @ w.T)
+        x = x if b is None else x + b
     if not np.isfinite(x).all():
         raise ValueError(
             f"gain and weights must keep activities finite, got infinite ones in layer {layer} "
@@ -277,3 +303,10 @@ def _weight_matrix(w: ArrayLike, size: int) -> Array:
     if w.shape != (size, size):
         raise ValueError(f"weights must have shape {(size, size)}, as x has, got {w.shape}")
     return w
+
+
+def _bias_vector(b: ArrayLike, size: int) -> Array:
+    b = _checks.finite("biases", b)
+    if b.shape != (size,):
+        raise ValueError(f"biases must have shape {(size,)}, as x has, got {b.shape}")
+    return b

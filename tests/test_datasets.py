@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from dlnlib import datasets
 from dlnlib.correlations import centred, from_data, modes
-from dlnlib.datasets import hierarchical, living_things, mnist, read_idx
+from dlnlib.datasets import hierarchical, living_things, mnist, mnist_test, read_idx
 from dlnlib.exact import hierarchical_singular_values
 
 # Rounding in sums of at most a thousand terms, relative to the largest.
@@ -371,7 +371,26 @@ def test_mnist_centred_has_nine_modes():
     assert s[8] > 1000 and s[9] < ROUNDING * s[0]
 
 
-@pytest.mark.parametrize("load", [mnist, mnist_centred])
+def test_mnist_test_is_ten_digits_of_784_pixels_of_10_000_images():
+    test, counts = mnist_test(), datasets._mnist_sums("mnist_test.npz").label_counts
+    assert test.sigma_xx.shape == (784, 784) and test.sigma_yx.shape == (10, 784)
+    assert test.n_examples == test.trace_yy == 10_000
+    # Images of each digit, as they are published.
+    published = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert counts.tolist() == test.sum_y.tolist() == published
+    np.testing.assert_allclose(test.sum_x, pixel_sums(test), rtol=ROUNDING)
+    joint = np.block([[test.sigma_xx, test.sigma_yx.T], [test.sigma_yx, np.diag(test.sum_y)]])
+    eigenvalues = np.linalg.eigvalsh(joint)
+    assert eigenvalues[0] > -ROUNDING * eigenvalues[-1]
+    assert (test.sigma_yx >= 0).all() and (test.sigma_yx <= counts[:, None]).all()
+    # Of its own, not of those of training: 0.1325 and 0.3105 are quoted for these images.
+    n = 784 * test.n_examples
+    mean = pixel_sums(test).sum() / n
+    assert mean == pytest.approx(0.1325, abs=5e-5)
+    assert math.sqrt(np.trace(test.sigma_xx) / n - mean**2) == pytest.approx(0.3105, abs=5e-5)
+
+
+@pytest.mark.parametrize("load", [mnist, mnist_centred, mnist_test])
 def test_mnist_cannot_be_spoiled_by_a_caller(load):
     before = load()
     expected = before.sigma_xx.copy()
@@ -379,13 +398,14 @@ def test_mnist_cannot_be_spoiled_by_a_caller(load):
     np.testing.assert_array_equal(load().sigma_xx, expected)
 
 
-def test_mnist_refuses_pickled_arrays(tmp_path, monkeypatch):
+@pytest.mark.parametrize("load", [mnist, mnist_test])
+def test_mnist_refuses_pickled_arrays(tmp_path, monkeypatch, load):
     (tmp_path / "data").mkdir()
     pickled = np.array([{}], dtype=object)
-    np.savez(tmp_path / "data" / "mnist.npz", pixel_products=pickled)
+    np.savez(tmp_path / "data" / f"{load.__name__}.npz", pixel_products=pickled)
     monkeypatch.setattr(datasets, "files", lambda package: tmp_path)
     with pytest.raises(ValueError, match="allow_pickle=False"):
-        mnist()
+        load()
 
 
 # MNIST: the script that makes the bundled file
@@ -400,28 +420,31 @@ def build():
     return module
 
 
-def test_bundled_file_is_what_the_raw_files_give(build):
+@pytest.mark.parametrize("name", ["mnist.npz", "mnist_test.npz"])
+def test_bundled_file_is_what_the_raw_files_give(build, name):
     folder = os.environ.get("DLNLIB_MNIST")
     if not folder:
         pytest.skip("DLNLIB_MNIST does not name a folder with the raw MNIST files")
     try:
-        recomputed = build.sums(Path(folder))
+        recomputed = build.sums(Path(folder), name)
     except FileNotFoundError as error:
         pytest.skip(f"DLNLIB_MNIST is set, but: {error}")
-    with np.load(build.BUNDLED, allow_pickle=False) as bundled:
+    with np.load(build.BUNDLED / name, allow_pickle=False) as bundled:
         assert set(bundled.files) == set(recomputed)
-        for name, array in recomputed.items():
-            np.testing.assert_array_equal(bundled[name], array, strict=True)
+        for entry, array in recomputed.items():
+            np.testing.assert_array_equal(bundled[entry], array, strict=True)
 
 
-def test_build_script_requires_the_raw_files(build, tmp_path):
-    with pytest.raises(FileNotFoundError, match="must contain train-images-idx3-ubyte or"):
-        build.sums(tmp_path)
-    write_idx(tmp_path / build.IMAGES, np.zeros((3, 28, 28), np.uint8))
-    write_idx(tmp_path / f"{build.LABELS}.gz", np.zeros(3, np.uint8), compress=True)
-    message = r"must hold uint8 of shape \(60000, 28, 28\), got uint8 of \(3, 28, 28\)"
+@pytest.mark.parametrize(("name", "n"), [("mnist.npz", 60_000), ("mnist_test.npz", 10_000)])
+def test_build_script_requires_the_raw_files(build, tmp_path, name, n):
+    raw = build.SETS[name]
+    with pytest.raises(FileNotFoundError, match=f"must contain {raw.images} or"):
+        build.sums(tmp_path, name)
+    write_idx(tmp_path / raw.images, np.zeros((3, 28, 28), np.uint8))
+    write_idx(tmp_path / f"{raw.labels}.gz", np.zeros(3, np.uint8), compress=True)
+    message = rf"must hold uint8 of shape \({n}, 28, 28\), got uint8 of \(3, 28, 28\)"
     with pytest.raises(ValueError, match=message):
-        build.sums(tmp_path)
+        build.sums(tmp_path, name)
 
 
 # IDX files

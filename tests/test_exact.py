@@ -44,7 +44,11 @@ CALLS = {
     exact.frictionless_mode_strength: {"t": 5.0, "u0": 0.1, **FLOW},
 }
 NOT_OF_ONE_MODE = {
-    exact.LayerStrengths, exact.dropout_mode_strengths, exact.hierarchical_singular_values
+    exact.LayerStrengths, exact.dropout_mode_strengths, exact.hierarchical_singular_values,
+    exact.ThreeLayerGrams, exact.three_layer_grams, exact.three_layer_map,
+    exact.chain_learning_time, exact.end_to_end_flow, exact.end_to_end_velocity,
+    exact.NoisyModes, exact.TeacherErrors, exact.generalisation_error, exact.noisy_modes,
+    exact.noisy_teacher_errors, exact.optimal_stopping_time, exact.training_error,
 }  # fmt: skip
 
 by_function = pytest.mark.parametrize("function", CALLS, ids=lambda f: f.__name__)

@@ -308,6 +308,67 @@ def test_weak_directions_of_a_matrix_are_kept():
     assert np.linalg.norm(alone) == pytest.approx(1e-50, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "difference"),
+    [
+        ((3, 2, 2), 0.5),
+        ((3, 2, 5), 0.5),
+        ((2, 5, 5), 3.0),
+        ((3, 2, 4, 4, 6), 0.2),
+        ((5, 3, 2), -0.5),
+        ((5, 5, 3, 3, 4), -0.7),
+        ((7, 3, 2, 2, 1), -2.0),
+        ((3, 4, 5), 1e-12),
+        ((3, 3, 3), 1e6),
+        ((4, 3), 1.0),
+    ],
+)
+@pytest.mark.parametrize("scale", [0.0, 1e-8, 1.0, 1e5])
+def test_layers_are_apart_by_the_imbalance_asked_for(sizes, difference, scale):
+    rng = np.random.default_rng(21)
+    left, right = (
+        rng.standard_normal(n) for n in ((sizes[-1], min(sizes)), (min(sizes), sizes[0]))
+    )
+    M = scale * left @ right
+    start = balanced(M, sizes, rng=4, imbalance=difference)
+    assert [w.shape for w in start] == [(n_out, n_in) for n_in, n_out in pairwise(sizes)]
+    np.testing.assert_allclose(product(start), M, atol=ROUNDING * np.abs(M).max(initial=0))
+    squares = max(np.sum(w**2) for w in start)
+    # The sign, too: a positive imbalance is a stronger layer above.
+    for found, n in zip(imbalance(start), sizes[1:-1], strict=True):
+        np.testing.assert_allclose(found, difference * np.eye(n), atol=ROUNDING * squares)
+
+
+def test_an_imbalance_keeps_weak_directions_of_the_product():
+    start = balanced(np.diag([1.0, 1e-30]), (2, 2, 2), rng=5, imbalance=0.5)
+    # The layer below passes 1e-30 / b, with b^2 = 0.5 above.
+    assert np.linalg.norm(start[0][:, 1]) == pytest.approx(1e-30 / 0.5**0.5, rel=1e-9)
+
+
+def test_without_imbalance_the_draws_are_what_they_were():
+    M = np.random.default_rng(22).standard_normal((3, 2))
+    same = balanced(M, (2, 4, 3), rng=9), balanced(M, (2, 4, 3), rng=9, imbalance=0.0)
+    for a, b in zip(*same, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "difference", "order"),
+    [
+        ((2, 3, 2), 0.5, "not fall from the first hidden layer to the outputs"),
+        ((2, 4, 3, 5), 0.5, "not fall from the first hidden layer to the outputs"),
+        ((2, 3, 3), -0.5, "not rise from the inputs to the last hidden layer"),
+    ],
+)
+def test_an_imbalance_without_room_is_refused(sizes, difference, order):
+    zero = np.zeros((sizes[-1], sizes[0]))
+    wanted = rf"layer_sizes must {order} to go with an imbalance of {difference}, got \(2, "
+    with pytest.raises(ValueError, match=wanted):
+        balanced(zero, sizes, rng=0, imbalance=difference)
+    with pytest.raises(ValueError, match="imbalance must be a finite number"):
+        balanced(zero, sizes, rng=0, imbalance=np.nan)
+
+
 def test_hidden_bases_of_balanced_layers_are_drawn_evenly():
     # The direction that the first hidden unit reads from is uniform in sign and size.
     rng = np.random.default_rng(13)

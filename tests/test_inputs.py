@@ -29,6 +29,7 @@ X = np.array([[1, 0, 2], [0, 1, 1], [3, -1, 0], [1, 1, 1], [0, 2, -1], [2, 0, 0]
 Y = np.array([[1, 0], [0, 1], [2, -1], [0.5, 1], [-1, 1], [1, 0]])
 DATA = correlations.from_data(X, Y)
 MODES = correlations.modes(DATA)
+OTHER = correlations.from_data(X[:4], Y[:4])
 WEIGHTS = [np.array([[4, 0, 2], [1, -3, 0], [0, 2, 1], [2, 1, -1]]) / 8, np.ones((2, 4)) / 4]
 SQUARES = [np.array([[4, 1, 0], [1, -3, 1], [0, 2, 4]]) / 4, np.eye(3) / 2]
 SIZES = [3, 4, 2]
@@ -37,6 +38,12 @@ Q = np.array([0.0, 0.25, 4.0])
 PROBLEM = training.linear(WEIGHTS, DATA)
 PRODUCT = graded_products.graded_product(SQUARES)
 REDUCTION = reduction.reduce_width(WEIGHTS, DATA)
+THREE_LAYERS = {
+    "t": T,
+    "weights": [np.array([[3, 4, 0], [-4, 3, 0]]) / 8, 0.75 * np.eye(2)],
+    "sigma_yx": Y[:3].T / 2,
+    "tau": 2.0,
+}
 DESCENT = {"learning_rate": 0.0625, "n_steps": 3}
 RACE = {"learning_rates": np.array([0.125, 0.03125]), "threshold": 4.0, "max_steps": 20}
 
@@ -57,13 +64,13 @@ CALLS = {
         "sum_x": np.array([1.0, 0.5]),
         "sum_y": np.array([2.0]),
     },
-    "correlations.centred": {"correlations": DATA},
+    "correlations.centred": {"correlations": DATA, "like": OTHER},
     "correlations.diagonal": {"s": S, "d": 2.0},
     "correlations.from_data": {"x": X, "y": Y},
     "correlations.input_strengths": {"correlations": DATA, "modes": MODES},
-    "correlations.krylov": {"correlations": DATA, "n_blocks": 2},
+    "correlations.krylov": {"correlations": DATA, "n_blocks": 2, "like": OTHER},
     "correlations.modes": {"correlations": DATA},
-    "correlations.whitened": {"correlations": DATA, "epsilon": 0.5, "rank": 2},
+    "correlations.whitened": {"correlations": DATA, "epsilon": 0.5, "rank": 2, "like": OTHER},
     "correlations.per_example": {"correlations": DATA},
     "correlations.summed": {"correlations": DATA, "n_examples": 6},
     "datasets.hierarchical": {
@@ -75,11 +82,39 @@ CALLS = {
     },
     "datasets.living_things": {},
     "datasets.mnist": {},
+    "datasets.mnist_test": {},
     "datasets.read_idx": None,
+    "exact.chain_learning_time": {
+        "a0": np.array([[0.5, 0.25, 1.0], [1.0, -0.5, 2.0]]),
+        "uf": np.array([0.25, 0.5]),
+        "s": 2.0,
+        "tau": 2.0,
+        "d": 1.0,
+    },
     "exact.curvature_across_path": {"a": U0, "s": S, "tau": 2.0, "n_layers": 4, "d": 1.0},
     "exact.curvature_along_path": {"a": U0, "s": S, "tau": 2.0, "n_layers": 4, "d": 1.0},
     "exact.dropout_mode_strengths": {"s": S, "n_hidden": 4, "keep": 0.5},
+    "exact.end_to_end_flow": {
+        "times": T,
+        "start": np.array([[0.25, 0.0, -0.125], [0.0, 0.5, 0.25]]),
+        "sigma_yx": DATA.sigma_yx,
+        "sigma_xx": DATA.sigma_xx,
+        "n_layers": 4,
+        "tau": 8.0,
+    },
+    "exact.end_to_end_velocity": {
+        "W": np.array([[0.25, 0.0, -0.125], [0.0, 0.5, 0.25]]),
+        "gradient": DATA.sigma_yx,
+        "n_layers": 4,
+    },
     "exact.frictionless_mode_strength": {"t": T, "s": S, "u0": U0, "tau": 2.0},
+    "exact.generalisation_error": {
+        "t": T,
+        "load": S,
+        "noise_variance": 0.25,
+        "initial_variance": 0.5,
+        "tau": 2.0,
+    },
     "exact.growth_per_step": {
         "u": U0,
         "s": S,
@@ -121,9 +156,33 @@ CALLS = {
         "n_layers": 4,
     },
     "exact.newton_step": {"a": U0, "s": S, "n_layers": 4, "d": 1.0},
+    "exact.noisy_modes": {"s": S, "scale": 0.5, "aspect": U0},
+    "exact.noisy_teacher_errors": {
+        "t": T,
+        "s": S,
+        "scale": 0.5,
+        "u0": 0.25,
+        "tau": 2.0,
+        "layer_sizes": [6, 4, 5],
+    },
     "exact.optimal_learning_rate": {"s": S, "n_layers": 4, "d": 1.0},
     "exact.optimal_learning_time": {"u0": U0, "uf": 0.75, "s": S, "n_layers": 4, "d": 1.0},
+    "exact.optimal_stopping_time": {
+        "load": S,
+        "noise_variance": 0.25,
+        "initial_variance": 0.5,
+        "tau": 2.0,
+    },
     "exact.stable_learning_rate": {"s": S, "n_layers": 4, "d": 1.0},
+    "exact.three_layer_grams": {**THREE_LAYERS},
+    "exact.three_layer_map": {**THREE_LAYERS},
+    "exact.training_error": {
+        "t": T,
+        "load": S,
+        "noise_variance": 0.25,
+        "initial_variance": 0.5,
+        "tau": 2.0,
+    },
     "exact.unbalanced_layer_strengths": {
         "t": T,
         "s": S,
@@ -152,7 +211,12 @@ CALLS = {
     "graded_products.graded_product": {"factors": SQUARES},
     "graded_products.log_eigenvalues": {"product": PRODUCT},
     "graded_products.log_singular_values": {"product": PRODUCT},
-    "initial_conditions.balanced": {"matrix": Y[:3], "layer_sizes": [2, 4, 3], "rng": 0},
+    "initial_conditions.balanced": {
+        "matrix": Y[:3],
+        "layer_sizes": [2, 3, 3],
+        "rng": 0,
+        "imbalance": 0.5,
+    },
     "initial_conditions.decoupled": {
         "modes": MODES,
         "layer_sizes": SIZES,
@@ -185,11 +249,29 @@ CALLS = {
         "rng": 0,
         "n_starts": 2,
     },
-    "mean_field.fixed_point": {"gain": np.array([0.5, 1.5]), "nonlinearity": "erf"},
+    "mean_field.correlation_fixed_point": {
+        "gain": np.array([0.5, 2.0]),
+        "bias": 0.5,
+        "nonlinearity": "erf",
+    },
+    "mean_field.correlation_map": {
+        "c": np.array([-1.0, 0.5, 1.0]),
+        "q": 0.25,
+        "gain": 1.5,
+        "bias": 0.5,
+        "nonlinearity": "erf",
+    },
+    "mean_field.critical_gain": {"bias": np.array([0.0, 0.5]), "nonlinearity": "erf"},
+    "mean_field.fixed_point": {
+        "gain": np.array([0.5, 1.5]),
+        "bias": 0.5,
+        "nonlinearity": "erf",
+    },
     "mean_field.jacobian_moments": {
         "q": Q,
         "n_layers": 3,
         "gain": 1.5,
+        "bias": 0.5,
         "nonlinearity": "erf",
         "ensemble": "gaussian",
     },
@@ -198,12 +280,19 @@ CALLS = {
         "q": 1.0,
         "n_layers": 3,
         "gain": 1.5,
+        "bias": 0.5,
         "nonlinearity": "erf",
         "ensemble": "gaussian",
     },
-    "mean_field.layer_variances": {"q": Q, "n_layers": 3, "gain": 1.5, "nonlinearity": "erf"},
+    "mean_field.layer_variances": {
+        "q": Q,
+        "n_layers": 3,
+        "gain": 1.5,
+        "bias": 0.5,
+        "nonlinearity": "erf",
+    },
     "mean_field.stretch_factor": {"q": Q, "gain": 1.5, "nonlinearity": "erf"},
-    "mean_field.variance_map": {"q": Q, "gain": 1.5, "nonlinearity": "erf"},
+    "mean_field.variance_map": {"q": Q, "gain": 1.5, "bias": 0.5, "nonlinearity": "erf"},
     "mean_field.variance_map_derivative": {"q": Q, "gain": 1.5, "nonlinearity": "erf"},
     "networks.error": {"weights": WEIGHTS, "correlations": DATA},
     "networks.gradient": {"weights": WEIGHTS, "correlations": DATA},
@@ -211,6 +300,7 @@ CALLS = {
     "networks.least_error": {"correlations": DATA, "rank": 1},
     "networks.mode_strengths": {"weights": WEIGHTS, "modes": MODES},
     "networks.product": {"weights": WEIGHTS},
+    "networks.tangent_kernel": {"weights": WEIGHTS, "x": X},
     "nonlinearities.function_and_slope": {"nonlinearity": "tanh"},
     "pretraining.greedy_pretraining": {
         "correlations": DATA,
@@ -230,8 +320,20 @@ CALLS = {
         "relative_rate": 0.5,
         "max_steps": 50,
     },
-    "propagation.jacobian": {"weights": SQUARES, "x": X[0], "gain": 1.5, "nonlinearity": "erf"},
-    "propagation.propagate": {"weights": SQUARES, "x": X, "gain": 1.5, "nonlinearity": "erf"},
+    "propagation.jacobian": {
+        "weights": SQUARES,
+        "x": X[0],
+        "gain": 1.5,
+        "biases": [X[1], X[2]],
+        "nonlinearity": "erf",
+    },
+    "propagation.propagate": {
+        "weights": SQUARES,
+        "x": X,
+        "gain": 1.5,
+        "biases": [X[1], X[2]],
+        "nonlinearity": "erf",
+    },
     "racing.fastest": {"problem": PROBLEM, **RACE, "at_once": 1, "patience": 2},
     "racing.race": {
         "weights": WEIGHTS,
@@ -252,6 +354,7 @@ CALLS = {
         "start": WEIGHTS,
         "reduction": REDUCTION,
     },
+    "spectra.deep_log_singular_values": {"size": 3, "n_factors": 4},
     "spectra.eigenvalue_density": {"z": np.array([0.5, 0.25]), "n_factors": 3},
     "spectra.eigenvalue_mass_in_disc": {"radius": U0, "n_factors": 3},
     "spectra.eigenvalue_mass_in_square": {"side": U0, "n_factors": 3},
@@ -259,6 +362,11 @@ CALLS = {
     "spectra.fuss_catalan_edge": {"n_factors": 3},
     "spectra.log_singular_value_cdf": {"log_s": T - 1, "n_factors": 3},
     "spectra.log_singular_value_density": {"log_s": T - 1, "n_factors": 3},
+    "spectra.lyapunov_exponents": {"size": 3},
+    "spectra.raney_density": {"x": S, "p": 2.5, "r": 0.5},
+    "spectra.rectangular_edges": {"layer_sizes": SIZES},
+    "spectra.rectangular_log_cdf": {"log_s": T - 1, "layer_sizes": SIZES},
+    "spectra.rectangular_log_density": {"log_s": T - 1, "layer_sizes": SIZES},
     "spectra.singular_value_density": {"s": S, "n_factors": 3},
     "sweeps.sweep": {
         "function": square,

@@ -12,7 +12,15 @@ from scipy.linalg import lapack, solve_triangular
 
 from dlnlib.correlations import from_data, modes
 from dlnlib.datasets import mnist
-from dlnlib.networks import error, gradient, imbalance, least_error, mode_strengths, product
+from dlnlib.networks import (
+    error,
+    gradient,
+    imbalance,
+    least_error,
+    mode_strengths,
+    product,
+    tangent_kernel,
+)
 from dlnlib.tanh_networks import (
     correlation as tanh_correlation,
 )
@@ -408,3 +416,48 @@ def test_refuses_examples_that_do_not_fit_a_tanh_network(weights, x, y, message)
     for call in (tanh_error, tanh_gradient):
         with pytest.raises(ValueError, match=message):
             call(weights, x, y)
+
+
+def outputs_as_a_function(shapes, x):
+    """Return the outputs of a network for inputs in rows, as a function of all weights in a row."""
+
+    def outputs(flat):
+        pieces = np.split(flat, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        return (product([p.reshape(s) for p, s in zip(pieces, shapes, strict=True)]) @ x.T).ravel()
+
+    return outputs
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), (2, 3, 1, 4)])
+def test_the_tangent_kernel_is_that_of_the_derivatives(sizes):
+    rng = np.random.default_rng(31)
+    weights = [rng.standard_normal((n_out, n_in)) for n_in, n_out in pairwise(sizes)]
+    flat = np.concatenate([w.ravel() for w in weights])
+    for x in (None, rng.standard_normal((5, sizes[0]))):
+        inputs = np.eye(sizes[0]) if x is None else x
+        outputs = outputs_as_a_function([w.shape for w in weights], inputs)
+        # Outputs are at most of third order, so that central differences are all but exact.
+        h = 1e-4
+        slopes = np.array(
+            [(outputs(flat + h * e) - outputs(flat - h * e)) / (2 * h) for e in np.eye(len(flat))]
+        )
+        kernel = tangent_kernel(weights, x)
+        assert kernel.shape == (sizes[-1], len(inputs)) * 2
+        n = sizes[-1] * len(inputs)
+        np.testing.assert_allclose(kernel.reshape(n, n), slopes.T @ slopes, rtol=1e-6, atol=1e-6)
+
+
+def test_the_tangent_kernel_takes_batches():
+    rng = np.random.default_rng(32)
+    weights = [rng.standard_normal((2, 3, 4, 3)), rng.standard_normal((2, 3, 2, 4))]
+    kernel = tangent_kernel(weights)
+    assert kernel.shape == (2, 3, 2, 3, 2, 3)
+    alone = tangent_kernel([w[1, 2] for w in weights])
+    np.testing.assert_allclose(kernel[1, 2], alone, rtol=1e-12, atol=1e-12)
+
+
+def test_the_tangent_kernel_refuses_other_inputs():
+    with pytest.raises(ValueError, match=r"x must be a matrix with 2 columns.* got shape \(3, 3\)"):
+        tangent_kernel([np.eye(2)], np.eye(3))
+    with pytest.raises(ValueError, match="x must be finite, got nan"):
+        tangent_kernel([np.eye(2)], np.full((1, 2), np.nan))

@@ -11,9 +11,9 @@ import pytest
 
 from dlnlib import _arithmetic
 from dlnlib.correlations import Correlations, centred, from_data, krylov, modes, whitened
-from dlnlib.datasets import mnist, read_idx
+from dlnlib.datasets import mnist, mnist_test, read_idx
 from dlnlib.initial_conditions import decoupled, small_random
-from dlnlib.networks import least_error, product
+from dlnlib.networks import error, least_error, product
 from dlnlib.racing import race
 from dlnlib.reduction import reduce_width
 from dlnlib.training import gradient_descent
@@ -156,6 +156,84 @@ def test_the_authors_inputs_are_those_of_the_images(authors):
     x = x @ (Q / np.sqrt(np.maximum(variances, 0) + 0.01) @ Q.T)
     np.testing.assert_allclose(authors.sigma_xx, x.T @ x, atol=1e-5)
     np.testing.assert_allclose(authors.sigma_yx, y.T @ x, atol=1e-5)
+
+
+# Examples that are kept for a test
+
+
+@pytest.fixture(scope="module")
+def kept(examples):
+    rng = np.random.default_rng(10)
+    x = rng.standard_normal((25, 6)) + np.array([0, 3, 1, 0, 2, 9])
+    return x, x @ rng.standard_normal((6, 3)) + rng.standard_normal((25, 3))
+
+
+def test_test_examples_are_centred_as_those_of_training(examples, kept):
+    train, test = from_data(*examples), from_data(*kept)
+    found = centred(test, like=train)
+    assert_same_moments(found, from_data(kept[0] - examples[0].mean(axis=0), kept[1]))
+    assert_same_moments(centred(train, like=train), centred(train))
+    assert_same_moments(centred(test, like=centred(train)), test)
+
+
+@pytest.mark.parametrize("options", [{}, {"epsilon": 0.01}, {"epsilon": 3.0}, {"rank": 2}])
+def test_test_examples_are_whitened_as_those_of_training(examples, kept, options):
+    train, test = from_data(*examples), from_data(*kept)
+    variances, Q = np.linalg.eigh(examples[0].T @ examples[0] / 40)
+    chosen = slice(-options.get("rank", 6), None)
+    sizes = np.sqrt(variances[chosen] + options.get("epsilon", 0.0))
+    root = Q[:, chosen] / sizes @ Q[:, chosen].T
+    found = whitened(test, like=train, **options)
+    assert_same_moments(found, from_data(kept[0] @ root, kept[1]))
+    assert_same_moments(whitened(train, like=train, **options), whitened(train, **options))
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2])
+def test_test_errors_are_the_same_in_the_krylov_space_of_training(examples, kept, n_blocks):
+    train = whitened(from_data(*examples), epsilon=0.5)
+    test = whitened(from_data(*kept), epsilon=0.5, like=from_data(*examples))
+    small = krylov(train, n_blocks=n_blocks), krylov(test, n_blocks=n_blocks, like=train)
+    # The map of the modes, in both coordinates: the first inputs of the small one are the modes.
+    m, n = modes(train), modes(small[0])
+    for data, few in zip((train, test), small, strict=True):
+        assert few.sigma_xx.shape == (3 * n_blocks,) * 2
+        whole = error([m.U / 30 @ m.Vt], data)
+        assert error([n.U / 30 @ n.Vt], few) == pytest.approx(whole, rel=1e-10)
+    assert_same_moments(krylov(train, n_blocks=2, like=train), krylov(train, n_blocks=2))
+
+
+def test_data_to_be_like_must_have_these_inputs_and_their_sums():
+    data, other = (Correlations(np.eye(n), np.eye(n), 4.0, 3) for n in (2, 3))
+    summed = replace(data, sum_x=np.zeros(2), sum_y=np.zeros(2))
+    for prepare, options in ((whitened, {}), (krylov, {"n_blocks": 1})):
+        with pytest.raises(ValueError, match="like must have the 2 inputs of correlations, got 3"):
+            prepare(data, like=other, **options)
+        with pytest.raises(TypeError, match="like must be a Correlations"):
+            prepare(data, like=np.eye(2), **options)
+    with pytest.raises(ValueError, match="like must have the 2 inputs"):
+        centred(summed, like=other)
+    with pytest.raises(ValueError, match="like must hold the sums of inputs"):
+        centred(summed, like=data)
+    with pytest.raises(ValueError, match="like must have modes"):
+        krylov(data, n_blocks=1, like=Correlations(np.eye(2), np.zeros((2, 2)), 1.0, 3))
+
+
+@pytest.mark.skipif("DLNLIB_MNIST" not in os.environ, reason="needs DLNLIB_MNIST, the raw images")
+def test_test_images_are_prepared_as_those_of_training(authors):
+    folder = Path(os.environ["DLNLIB_MNIST"])
+    train = read_idx(folder / "train-images-idx3-ubyte.gz")[:50_000].reshape(50_000, 784) / 255
+    x = read_idx(folder / "t10k-images-idx3-ubyte.gz").reshape(10_000, 784) / 255
+    y = np.eye(10)[read_idx(folder / "t10k-labels-idx1-ubyte.gz")]
+    mean = train.mean(axis=0)
+    variances, Q = np.linalg.eigh((train - mean).T @ (train - mean) / 50_000)
+    x = (x - mean) @ (Q / np.sqrt(np.maximum(variances, 0) + 0.01) @ Q.T)
+    test = whitened(centred(mnist_test(), like=mnist()), epsilon=0.01, like=centred(mnist()))
+    np.testing.assert_allclose(test.sigma_xx, x.T @ x, atol=1e-5)
+    np.testing.assert_allclose(test.sigma_yx, y.T @ x, atol=1e-5)
+    # And so a test error is what a map of these images misses of their targets.
+    m = modes(authors)
+    W = m.U * 0.2 @ m.Vt
+    assert error([W], test) == pytest.approx(np.sum((y - x @ W.T) ** 2) / 2, rel=1e-9)
 
 
 # Krylov spaces

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import pairwise
 from math import comb
 
 import mpmath as mp
@@ -10,9 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.special import digamma, gammaln
 
-from dlnlib.graded_products import gaussian_product, log_eigenvalues, log_singular_values
+from dlnlib.graded_products import (
+    gaussian_product,
+    graded_product,
+    log_eigenvalues,
+    log_singular_values,
+)
+from dlnlib.random_matrices import gaussian_factors, haar
 from dlnlib.spectra import (
+    deep_log_singular_values,
     eigenvalue_density,
     eigenvalue_mass_in_disc,
     eigenvalue_mass_in_square,
@@ -20,6 +30,11 @@ from dlnlib.spectra import (
     fuss_catalan_edge,
     log_singular_value_cdf,
     log_singular_value_density,
+    lyapunov_exponents,
+    raney_density,
+    rectangular_edges,
+    rectangular_log_cdf,
+    rectangular_log_density,
     singular_value_density,
 )
 
@@ -251,6 +266,332 @@ def test_samples_follow_the_law_of_eigenvalues(m):
     share = eigenvalue_mass_in_disc(moduli**m, n_factors=m)
     places = (np.arange(len(moduli)) + 0.5) / len(moduli)
     np.testing.assert_allclose(share, places, atol=0.5 / np.sqrt(size))
+
+
+# Raney laws
+
+
+def raney_number(k, p, r):
+    return r * np.exp(gammaln(k * p + r) - gammaln(k + 1) - gammaln(k * (p - 1) + r + 1))
+
+
+def raney_edge(p):
+    return np.exp(p * np.log(p) - (p - 1) * np.log(p - 1))
+
+
+PARAMETERS = [(2, 1), (2, 2), (1.5, 0.5), (3.5, 2.2), (1.05, 1.05), (1.01, 0.3), (6, 6), (101, 1)]
+
+
+@pytest.mark.parametrize("p, r", PARAMETERS)
+@pytest.mark.parametrize("k", [0, 1, 2, 3])
+def test_moments_are_raney_numbers(k, p, r):
+    # What lies below this is less than e^-40, for the distribution falls as x**(r/p).
+    top = np.log(raney_edge(p))
+    bottom = -42.0 * p / r
+    panels = np.linspace(0, np.sqrt(top - bottom), 401)
+    nodes, weights = np.polynomial.legendre.leggauss(10)
+    v = panels[:-1, None] + (nodes + 1) / 2 * panels[1]
+    log_x = top - v**2
+    seen = log_x > -700
+    x = np.exp(np.maximum(log_x, -700))
+    integrand = np.where(seen, x ** (k + 1) * raney_density(x, p=p, r=r), 0) * 2 * v
+    moment = np.sum(integrand @ weights) * panels[1] / 2
+    lost = np.exp(-700 * r / p) if k == 0 and bottom < -700 else 0
+    assert moment == pytest.approx(raney_number(k, p, r), rel=1e-9, abs=2 * lost)
+
+
+def exact_raney(x, p, r):
+    """Return the density by the angle at 260 digits, which must solve the equation of B."""
+    with mp.workdps(260):
+        p, r, x = mp.mpf(p), mp.mpf(r), mp.mpf(x)
+        low, high = mp.mpf(-500), mp.mpf(500)
+        # Bisection in the logit, which is all but straight in ln x.
+        for _ in range(400):
+            middle = (low + high) / 2
+            phi = mp.pi / p / (1 + mp.exp(-middle))
+            value = p * mp.log(mp.sin(p * phi)) - mp.log(mp.sin(phi))
+            value -= (p - 1) * mp.log(mp.sin((p - 1) * phi))
+            low, high = (middle, high) if value > mp.log(x) else (low, middle)
+        B = mp.sin(p * phi) / mp.sin((p - 1) * phi) * mp.expj(phi)
+        assert abs(B**p / x - (B - 1)) < mp.mpf(10) ** -50
+        return float((B**r).imag / (mp.pi * x))
+
+
+@pytest.mark.parametrize("p, r", [*PARAMETERS, (1.001, 0.7), (300.5, 300.5)])
+@pytest.mark.parametrize("share", [1e-200, 1e-9, 0.01, 0.5, 0.99])
+def test_raney_laws_at_high_precision(p, r, share):
+    """By a root of B = 1 + B**p / x, of which the density is the imaginary part of a power."""
+    x = share * raney_edge(p)
+    assert raney_density(x, p=p, r=r) == pytest.approx(exact_raney(x, p, r), rel=1e-11)
+
+
+def test_raney_laws_contain_the_laws_of_products_and_of_squared_length():
+    x = np.geomspace(1e-6, 15, 200)
+    fuss_catalan = fuss_catalan_density(x, n_factors=5)
+    np.testing.assert_allclose(raney_density(x, p=6, r=1), fuss_catalan, rtol=1e-12)
+    np.testing.assert_allclose(raney_density(x, p=6, r=6), x * fuss_catalan, rtol=1e-12)
+
+
+def test_half_of_an_orthogonal_matrix_among_gaussian_ones_follows_a_raney_law():
+    """S-transforms multiply: (2 + w) / (1 + w) of a corner of half the size, 1 / (1 + w) each."""
+    size, m, rng = 200, 3, np.random.default_rng(1)
+    corner = haar(2 * size, 2 * size, rng=rng)[:size, :size]
+    factors = [corner, *gaussian_factors(size, m, rng=rng)]
+    x = np.linalg.svd(reduce(np.matmul, factors), compute_uv=False) ** 2
+    ends = np.quantile(x, [0.2, 0.5, 0.8])
+    law = [
+        quad(lambda v: 2 * v * raney_density(v**2, p=1 + m / 2, r=0.5), 0, np.sqrt(end))[0]
+        for end in ends
+    ]
+    np.testing.assert_allclose(law, [0.2, 0.5, 0.8], atol=3 / size)
+
+
+@given(st.floats(1, 1e15, exclude_min=True), st.floats(1e-3, 1), st.floats(0, 1e300))
+def test_raney_laws_have_a_value_for_all_numbers(p, share, x):
+    density = raney_density(x, p=p, r=p * share)
+    assert density >= 0
+
+
+def test_raney_laws_at_zero_and_beyond_the_edge():
+    assert raney_density(0.0, p=3, r=1.5) == np.inf
+    assert raney_density(0.0, p=3, r=3) == 0
+    np.testing.assert_array_equal(raney_density([6.76, 1e300], p=3, r=2), 0)
+    assert raney_density(6.74, p=3, r=2) > 0
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"p": 1, "r": 1}, "p must be a finite number above 1 and of at most 1e\\+15, got 1"),
+        ({"p": 2, "r": 0}, "r must be a finite number above 0 and of at most 2, got 0"),
+        ({"p": 2, "r": 2.5}, "r must be a finite number above 0 and of at most 2, got 2.5"),
+    ],
+)
+def test_raney_laws_refuse_parameters_that_have_none(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        raney_density(0.5, **wrong)
+
+
+# Factors of unequal sizes
+
+
+UNEQUAL = [
+    (100, 400),
+    (400, 100),
+    (784, 1000, 1000, 10),
+    (784, *[1000] * 98, 10),
+    (100, 150, 100, 300, 200),
+    (10, 11, 12, 13),
+    (1000, 1001),
+    (50, 1000, 60),
+    (7, 7, 7),
+]
+
+
+def in_panels(sizes, n=400):
+    """Return nodes in ln s and weights over the support, dense at both ends."""
+    low, high = rectangular_edges(sizes)
+    top = np.log(high) / 2
+    bottom = np.log(low) / 2 if low > 0 else -20.0 * len(sizes)
+    theta = (np.arange(40 * n) + 0.5) / (40 * n) * np.pi
+    half = (top - bottom) / 2
+    return bottom + half * (1 + np.cos(theta)), half * np.sin(theta) * np.pi / (40 * n)
+
+
+def moment_by_series(k, sizes):
+    """Return a moment by Lagrange's inversion of the polynomial."""
+    b = np.array(sizes) / min(sizes)
+    series = reduce(np.convolve, [[1, 1 / c] for c in b for _ in range(k)])
+    return b[-1] ** k * series[k - 1] / k
+
+
+@pytest.mark.parametrize("sizes", UNEQUAL)
+@pytest.mark.parametrize("k", [0, 1, 2, 3])
+def test_moments_of_unequal_factors(sizes, k):
+    log_s, weights = in_panels(sizes)
+    density = rectangular_log_density(log_s, layer_sizes=sizes)
+    expected = moment_by_series(k, sizes) if k else 1.0
+    assert np.sum(weights * density * np.exp(2 * k * log_s)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("sizes", UNEQUAL)
+def test_mean_logarithm_of_unequal_factors_is_that_of_their_determinants(sizes):
+    """The logarithm of a determinant adds up, from chi variables of N_l - i + 1 degrees."""
+    log_s, weights = in_panels(sizes)
+    found = np.sum(weights * rectangular_log_density(log_s, layer_sizes=sizes) * 2 * log_s)
+    # At a million times the widths, where sums are integrals.
+    n, i = 1e6 * np.array(sizes), (np.arange(10_000) + 0.5) / 10_000 * 1e6 * min(sizes)
+    others = np.delete(n, np.argmin(n))
+    expected = sum(np.mean(digamma((c - i) / 2) - np.log(c / 2)) for c in others)
+    expected += np.log(sizes[-1] / min(sizes))
+    assert found == pytest.approx(expected, abs=2e-4 * len(sizes))
+
+
+@pytest.mark.parametrize("sizes", UNEQUAL)
+def test_the_share_of_unequal_factors_integrates_their_density(sizes):
+    log_s, weights = in_panels(sizes)
+    pieces = weights * rectangular_log_density(log_s, layer_sizes=sizes)
+    above = np.cumsum(pieces) - pieces / 2
+    share = rectangular_log_cdf(log_s, layer_sizes=sizes)
+    np.testing.assert_allclose(share, 1 - above, atol=2e-6)
+    assert rectangular_log_cdf(log_s[0] + 1, layer_sizes=sizes) == 1
+    assert rectangular_log_cdf(-1e4, layer_sizes=sizes) < 1e-60
+
+
+@pytest.mark.parametrize("m", [1, 2, 5, 100])
+def test_equal_sizes_are_the_square_law(m):
+    sizes, x = [9] * (m + 1), np.linspace(-60, 1, 300)
+    expected = log_singular_value_density(x, n_factors=m)
+    np.testing.assert_allclose(
+        rectangular_log_density(x, layer_sizes=sizes), expected, rtol=1e-11, atol=1e-300
+    )
+    expected = log_singular_value_cdf(x, n_factors=m)
+    np.testing.assert_allclose(rectangular_log_cdf(x, layer_sizes=sizes), expected, rtol=1e-11)
+    assert rectangular_edges(sizes) == (0, pytest.approx(fuss_catalan_edge(m), rel=1e-12))
+
+
+@pytest.mark.parametrize("c", [1.0001, 2.0, 50.0])
+def test_one_unequal_factor_gives_marchenko_pastur(c):
+    n = 10_000
+    low, high = (np.sqrt(c) - 1) ** 2, (np.sqrt(c) + 1) ** 2
+    found = rectangular_edges([n, round(c * n)])
+    assert found == pytest.approx((low, high), rel=1e-8)
+    x = np.linspace(low, high, 52)[1:-1]
+    density = np.sqrt((high - x) * (x - low)) / (2 * np.pi * x)
+    law = rectangular_log_density(np.log(x) / 2, layer_sizes=[n, round(c * n)])
+    np.testing.assert_allclose(law, 2 * x * density, rtol=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [(200, 300, 250, 200), (150, 400, 60, 400), (50, 300, 200)])
+def test_samples_follow_the_law_of_unequal_factors(sizes):
+    rng, rank = np.random.default_rng(4), min(sizes)
+    factors = [
+        rng.standard_normal((n_out, n_in)) / np.sqrt(n_in) for n_in, n_out in pairwise(sizes)
+    ]
+    s = np.linalg.svd(reduce(lambda W, A: A @ W, factors), compute_uv=False)[:rank][::-1]
+    share = rectangular_log_cdf(np.log(s), layer_sizes=sizes)
+    np.testing.assert_allclose(share, (np.arange(rank) + 0.5) / rank, atol=3 / rank)
+
+
+@given(
+    st.lists(st.integers(1, 10**6), min_size=2, max_size=30),
+    st.lists(st.floats(-1e4, 1e4) | st.floats(-3, 3), min_size=2, max_size=10, unique=True),
+)
+def test_shares_of_unequal_factors_rise_from_zero_to_one(sizes, log_s):
+    share = rectangular_log_cdf(np.sort(log_s), layer_sizes=sizes)
+    density = rectangular_log_density(np.sort(log_s), layer_sizes=sizes)
+    assert np.all((share >= 0) & (share <= 1)) and np.all(np.diff(share) >= -1e-10)
+    assert np.all(density >= 0) and np.all(np.isfinite(density))
+    low, high = rectangular_edges(sizes)
+    assert low < high and (low == 0) == (sizes.count(min(sizes)) > 1)
+
+
+def test_hidden_layers_may_change_places():
+    log_s = np.linspace(-3, 2, 30)
+    one, other = ([50, *hidden, 70] for hidden in ([60, 40, 300], [300, 60, 40]))
+    expected = rectangular_log_density(log_s, layer_sizes=one)
+    np.testing.assert_allclose(
+        rectangular_log_density(log_s, layer_sizes=other), expected, rtol=1e-10, atol=1e-13
+    )
+
+
+def test_unequal_factors_of_any_shape():
+    log_s = np.array([[0.2, 0.5, -0.9], [0.1, -2.0, 0.3]])
+    for law in (rectangular_log_density, rectangular_log_cdf):
+        found = law(log_s, layer_sizes=(30, 20, 40))
+        assert found.shape == log_s.shape
+        assert law(-2.0, layer_sizes=(30, 20, 40)) == pytest.approx(found[1, 1], rel=ROUNDING)
+        with pytest.raises(ValueError, match="log_s must be finite"):
+            law(np.inf, layer_sizes=(30, 20, 40))
+        with pytest.raises(ValueError, match="layer_sizes must be two or more positive integers"):
+            law(0.0, layer_sizes=(30,))
+    with pytest.raises(ValueError, match="layer_sizes must be two or more positive integers"):
+        rectangular_edges([30, 0])
+
+
+# Deeper than wide
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40, 41, 1000, 10**6])
+def test_lyapunov_exponents_at_high_precision(size):
+    found, some = lyapunov_exponents(size), np.unique(np.geomspace(1, size, 9).astype(int))
+    with mp.workdps(40):
+        expected = [
+            float((mp.digamma(mp.mpf(size - int(i) + 1) / 2) - mp.log(mp.mpf(size) / 2)) / 2)
+            for i in some
+        ]
+    np.testing.assert_allclose(found[some - 1], expected, rtol=1e-13)
+    assert np.all(np.diff(found) < 0)
+
+
+def test_exponents_of_one_number_are_those_of_a_normal_one():
+    """The mean of ln|x| for a standard normal x."""
+    integral = quad(lambda x: np.log(x) * np.exp(-(x**2) / 2) * np.sqrt(2 / np.pi), 0, 20)[0]
+    assert lyapunov_exponents(1)[0] == pytest.approx(integral, rel=1e-8)
+    law = deep_log_singular_values(1, 7)
+    assert law.mean[0] == pytest.approx(7 * integral, rel=1e-8)
+    square = quad(lambda x: np.log(x) ** 2 * np.exp(-(x**2) / 2) * np.sqrt(2 / np.pi), 0, 20)[0]
+    assert law.variance[0] == pytest.approx(7 * (square - integral**2), rel=1e-7)
+
+
+def test_deep_products_of_multiplied_factors():
+    """Means, with the term that does not grow, and variances; in standard errors."""
+    size, m, n = 3, 40, 100
+    rng = np.random.default_rng(8)
+    log_s = np.array(
+        [log_singular_values(graded_product(gaussian_factors(size, m, rng=rng))) for _ in range(n)]
+    )
+    law = deep_log_singular_values(size, m)
+    score = (log_s.mean(axis=0) - law.mean) / np.sqrt(law.variance / n)
+    assert np.all(np.abs(score) < 3)
+    assert np.all(np.abs(log_s.var(axis=0) / law.variance - 1) < 4 * np.sqrt(2 / n))
+    # It moves the ends apart, and leaves the determinant as it is.
+    off = law.mean - m * lyapunov_exponents(size)
+    assert off.sum() == pytest.approx(0, abs=1e-12)
+    assert off[0] == pytest.approx(-off[-1], rel=1e-12) and off[0] > 0.8
+
+
+def test_what_comes_off_the_variance_is_that_of_minors_of_a_rotation():
+    size, n = 5, 3000
+    rng = np.random.default_rng(10)
+    minors = np.array(
+        [
+            [np.linalg.slogdet(Q[:i, :i])[1] for i in range(size + 1)]
+            for Q in (haar(size, size, rng=rng) for _ in range(n))
+        ]
+    )
+    ratios = np.diff(minors, axis=1)
+    law = deep_log_singular_values(size, 100)
+    grown = 100 * (deep_log_singular_values(size, 201).variance - law.variance) / 101
+    # Tails of logarithms are those of exponentials, whose squares scatter more than normal ones.
+    np.testing.assert_allclose(ratios.var(axis=0), grown - law.variance, rtol=0.2)
+    mean = 100 * lyapunov_exponents(size) - law.mean
+    np.testing.assert_allclose(ratios.mean(axis=0), mean, atol=4 * np.sqrt(2.5 / n))
+    assert deep_log_singular_values(9, 1).variance[0] == 0
+
+
+def test_a_term_that_does_not_grow():
+    """Of the largest singular value, against the mean logarithm of columns, whose law is exact.
+
+    Both scatter together, which leaves a hundredth of either's variance.
+    """
+    size, m, n = 5, 100, 50
+    rng = np.random.default_rng(9)
+    found = []
+    for _ in range(n):
+        product = gaussian_product(size, m, rng=rng)
+        rows = np.exp(product.log_scales - product.log_scales.max())[:, None] * product.rows
+        columns = np.log(np.linalg.norm(rows, axis=0)) + product.log_scales.max()
+        found.append(log_singular_values(product)[0] - columns.mean())
+    expected = (deep_log_singular_values(size, m).mean - m * lyapunov_exponents(size))[0]
+    assert abs(np.mean(found) - expected) < 4 * np.std(found) / np.sqrt(n)
+    assert np.std(found) / np.sqrt(n) < 0.1
+
+
+@pytest.mark.parametrize("law", [lyapunov_exponents, lambda n: deep_log_singular_values(n, 3)])
+def test_deep_laws_refuse_no_size(law):
+    with pytest.raises(ValueError, match="size must be an integer of at least 1"):
+        law(0)
 
 
 # Arguments

@@ -13,13 +13,25 @@ start, `tau` of gradient flow or `learning_rate` of steps, `momentum`, `n_layers
 broadcast; of numbers alone the result is a number.
 """
 
+from dlnlib.exact.chain import chain_learning_time
 from dlnlib.exact.dropout import dropout_mode_strengths
+from dlnlib.exact.end_to_end import end_to_end_flow, end_to_end_velocity
+from dlnlib.exact.generalisation import (
+    NoisyModes,
+    TeacherErrors,
+    generalisation_error,
+    noisy_modes,
+    noisy_teacher_errors,
+    optimal_stopping_time,
+    training_error,
+)
 from dlnlib.exact.hierarchy import hierarchical_singular_values
 from dlnlib.exact.momentum import (
     frictionless_mode_strength,
     momentum_growth_rate,
     momentum_relaxation,
 )
+from dlnlib.exact.riccati import ThreeLayerGrams, three_layer_grams, three_layer_map
 from dlnlib.exact.steepness import (
     curvature_across_path,
     curvature_along_path,
@@ -47,10 +59,17 @@ from dlnlib.exact.unbalanced import (
 
 __all__ = [
     "LayerStrengths",
+    "NoisyModes",
+    "TeacherErrors",
+    "ThreeLayerGrams",
+    "chain_learning_time",
     "curvature_across_path",
     "curvature_along_path",
     "dropout_mode_strengths",
+    "end_to_end_flow",
+    "end_to_end_velocity",
     "frictionless_mode_strength",
+    "generalisation_error",
     "growth_per_step",
     "half_learning_time",
     "hierarchical_singular_values",
@@ -63,9 +82,15 @@ __all__ = [
     "momentum_growth_rate",
     "momentum_relaxation",
     "newton_step",
+    "noisy_modes",
+    "noisy_teacher_errors",
     "optimal_learning_rate",
     "optimal_learning_time",
+    "optimal_stopping_time",
     "stable_learning_rate",
+    "three_layer_grams",
+    "three_layer_map",
+    "training_error",
     "unbalanced_layer_strengths",
     "unbalanced_learning_time",
     "unbalanced_mode_strength",
