@@ -7,15 +7,18 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // What claims can be filtered by: its name in the address, and a label for "any".
   const facts = {
+    paper: "every paper",
     section: "every section",
     kind: "every kind",
-    source: "the paper's and ours",
+    source: "printed and ours",
     verdict: "every verdict",
   };
   const said = {
     section: (value) => (/^\d/.test(value) ? `Section ${value}` : `Appendix ${value}`),
-    source: (value) => (value === "ours" ? "ours only" : "the paper's only"),
+    source: (value) => (value === "ours" ? "ours only" : "printed only"),
   };
+  // Statements of one paper go by its sections, those of many by their papers.
+  delete facts[new Set(claims.map((claim) => claim.dataset.paper)).size > 1 ? "section" : "paper"];
   const choices = Object.entries(facts).map(([name, label]) => {
     const select = Object.assign(document.createElement("select"), { name });
     select.setAttribute("aria-label", label);

@@ -6,7 +6,7 @@ was expected. ``python -m ledger`` measures them all; a verdict is never typed i
 
 import difflib
 
-from ledger import depth, practices, signals, starts, three_layers
+from ledger import depth, later, practices, signals, starts, three_layers
 from ledger.record import (
     VERDICTS,
     Amendment,
@@ -54,6 +54,7 @@ CLAIMS = in_order(
     *starts.CLAIMS,
     *signals.CLAIMS,
     *practices.CLAIMS,
+    *later.CLAIMS,
 )
 
 

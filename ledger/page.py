@@ -12,10 +12,30 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ledger import CLAIMS
-from ledger.record import CORRECTED, IDENTITY, OURS, VERDICTS, Check, Claim, Result, passes
+from ledger.record import (
+    CORRECTED,
+    IDENTITY,
+    OURS,
+    THIS_BOOKS,
+    VERDICTS,
+    Check,
+    Claim,
+    Result,
+    passes,
+)
 from ledger.spelling import agreement, boundary, measured, outcome, typeset
 
-__all__ = ["comparison", "corrections", "erratum", "parts_of", "places", "prose", "table", "tally"]
+__all__ = [
+    "cited",
+    "comparison",
+    "corrections",
+    "erratum",
+    "parts_of",
+    "places",
+    "prose",
+    "table",
+    "tally",
+]
 
 # Where a reader disputes a verdict; the book's configuration names the same repository.
 REPOSITORY = "https://github.com/dln-book/dlnbook"
@@ -26,7 +46,7 @@ TARGETS = {
     r"^:label: (eq-[\w-]+)$": "equation-{}",
     r"^:label: (thm-[\w-]+)$": "{}",
 }
-_NAMES = {claim.name: claim.anchor for claim in CLAIMS.values()}
+_NAMES = {claim.short: claim.anchor for claim in CLAIMS.values() if claim.paper == THIS_BOOKS}
 # Mathematics, code, and names of claims, in a statement.
 _MARKED = re.compile(
     r"\$(?P<tex>[^$]+)\$|`(?P<code>[^`]+)`|(?<![\w.-])(?P<name>"
@@ -48,7 +68,7 @@ def places(folder: str | PathLike[str]) -> dict[str, str]:
 
 def erratum(claim: Claim) -> str:
     """Return the label of the heading in the errata that derives the right form."""
-    return claim.anchor.replace(f"claim-{claim.paper}-", "erratum-")
+    return claim.anchor.replace(f"claim-{THIS_BOOKS}-", "erratum-")
 
 
 def prose(text: str) -> str:
@@ -62,7 +82,7 @@ def prose(text: str) -> str:
         elif part["code"]:
             shown += f"<code>{escape(part['code'])}</code>"
         else:
-            shown += f'<a href="#{_NAMES[part["name"]]}">{part["name"]}</a>'
+            shown += f'<a href="ledger.html#{_NAMES[part["name"]]}">{part["name"]}</a>'
     return shown + _words(text[end:])
 
 
@@ -125,24 +145,36 @@ def _body(result: Result, addresses: Mapping[str, str]) -> str:
     claim, stated = result.claim, result.finding.stated
     found, limit = _numbers(claim, stated)
     cells = (
-        f'<td><a href="{addresses[claim.label]}">{escape(claim.where)}</a></td>',
+        f'<td><a href="{addresses[claim.label]}">{escape(_where(claim))}</a></td>',
         f"<td>{_statement(claim)}{_amendments(result)}</td>",
         f'<td data-value="{_script(stated.measured)}">{typeset(found)}</td>',
         f'<td data-value="{_script(stated.expected)}">{typeset(limit)}</td>',
         f"<td>{_badge(result, addresses)}</td>",
     )
     facts = {
+        "paper": cited(claim.paper),
         "section": claim.section,
         "kind": claim.kind,
         "source": claim.source,
         "verdict": result.verdict,
-        "name": claim.name,
+        "name": claim.short,
     }
     attributes = "".join(f' data-{name}="{escape(value)}"' for name, value in facts.items())
     return (
         f'<tbody id="{claim.anchor}"{attributes}><tr>{"".join(cells)}</tr>\n'
         f'<tr class="more"><td colspan="5">{_details(result)}</td></tr></tbody>'
     )
+
+
+def cited(paper: str) -> str:
+    """Return the key of a paper in the words of a citation: hu2020b is Hu 2020."""
+    found = re.fullmatch(r"([a-z-]+?)-?(\d{4})[a-z]?", paper)
+    return f"{found[1].replace('-', ' ').title()} {found[2]}" if found else paper
+
+
+def _where(claim: Claim) -> str:
+    """Return the place of a statement, and its paper if that is another than this book's."""
+    return claim.where if claim.paper == THIS_BOOKS else f"{cited(claim.paper)}, {claim.where}"
 
 
 def _statement(claim: Claim) -> str:
@@ -170,7 +202,7 @@ def _details(result: Result) -> str:
     claim = result.claim
     title = quote(f"Ledger, {claim.id}: another reading")
     return (
-        f"<details><summary><code>{claim.name}</code>, {claim.kind}</summary>{_reasons(result)}"
+        f"<details><summary><code>{claim.short}</code>, {claim.kind}</summary>{_reasons(result)}"
         f"<p>Alone: <code>python -m ledger --id {claim.id}</code>, {result.seconds:.1f} s when it "
         f'was measured. <a href="{REPOSITORY}/issues/new?title={title}">Dispute this reading</a>'
         f'</p><pre tabindex="0">{escape(inspect.getsource(claim.measure))}</pre></details>'

@@ -28,6 +28,7 @@ __all__ = [
     "QUALITATIVE",
     "SCALING",
     "SLIP",
+    "THIS_BOOKS",
     "VERDICTS",
     "Amendment",
     "Check",
@@ -56,6 +57,8 @@ __all__ = [
 IDENTITY, NUMBER, SCALING = "exact identity", "numerical value", "scaling law"
 QUALITATIVE, SLIP, FIGURE = "qualitative", "slip", "figure"
 PAPER, OURS = "paper", "ours"
+# Key of the paper that this book is about.
+THIS_BOOKS = "saxe2014"
 KINDS = (IDENTITY, NUMBER, SCALING, QUALITATIVE, SLIP, FIGURE)
 
 CONFIRMED, CONDITIONAL = "confirmed", "confirmed with a condition"
@@ -181,12 +184,17 @@ class Claim(NamedTuple):
     tables: tuple[str, ...]
     measure: Callable[[], Finding | Check]
     source: str = PAPER
-    paper: str = "saxe2014"
+    paper: str = THIS_BOOKS
 
     @property
     def id(self) -> str:
         """Its id in the ledger, the paper's key before its name."""
         return f"{self.paper}/{self.name}"
+
+    @property
+    def short(self) -> str:
+        """Its name in this book: its id, without the key of the paper that the book is about."""
+        return self.name if self.paper == THIS_BOOKS else self.id
 
     @property
     def anchor(self) -> str:
@@ -226,7 +234,7 @@ def claim(
     equations: Iterable[int] = (),
     tables: Iterable[str] = (),
     source: str = PAPER,
-    paper: str = "saxe2014",
+    paper: str = THIS_BOOKS,
 ) -> Callable[[Callable[[], Finding | Check]], Claim]:
     """Make a function the measurement of a claim, and return that claim in its place.
 
@@ -352,7 +360,7 @@ def _place(claim: Claim) -> tuple[bool, str, list[tuple[bool, int, str]]]:
     """Return what claims are sorted by."""
     parts = re.findall(r"\d+|[^\W\d]+", claim.section)
     section = [(False, int(p), "") if p.isdecimal() else (True, 0, p) for p in parts]
-    return claim.paper != "saxe2014", claim.paper, section
+    return claim.paper != THIS_BOOKS, claim.paper, section
 
 
 def equal(measured: ArrayLike, expected: float, tolerance: Tolerance) -> Check:
@@ -569,9 +577,9 @@ def summary(claims: Iterable[Claim], verdicts: Mapping[str, str] | None = None) 
     Returns
     -------
     str
-        A line each for printed statements and ours, and then, of both, for exact identities,
-        slips in print, and measurements, which are all others. The last line counts claims
-        without a verdict.
+        A line each for printed statements, those of later papers and ours, and then, of all, for
+        exact identities, slips in print, and measurements, which are all others. The last line
+        counts claims without a verdict.
 
     Examples
     --------
@@ -587,7 +595,10 @@ def summary(claims: Iterable[Claim], verdicts: Mapping[str, str] | None = None) 
     known = recorded_verdicts() if verdicts is None else verdicts
     found = [claim for claim in listed if claim.id in known]
     groups = {
-        "Printed statements": [c for c in found if c.source == PAPER],
+        "Printed statements": [c for c in found if c.source == PAPER and c.paper == THIS_BOOKS],
+        "Statements of later papers": [
+            c for c in found if c.source == PAPER and c.paper != THIS_BOOKS
+        ],
         "Our own statements": [c for c in found if c.source == OURS],
         "Exact identities": [c for c in found if c.kind == IDENTITY],
         "Slips in print": [c for c in found if c.kind == SLIP],
@@ -618,7 +629,7 @@ def fingerprint() -> str:
     >>> len(fingerprint())
     16
     """
-    paths = [*Path(__file__).parent.glob("*.py"), *TABLES.rglob("*.csv")]
+    paths = [*Path(__file__).parent.rglob("*.py"), *TABLES.rglob("*.csv")]
     return _fingerprint.of_files(paths, ROOT, _fingerprint.of_library())
 
 

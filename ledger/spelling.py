@@ -29,18 +29,34 @@ _ASCII = {
     "≤": "<=", "≥": ">=", "±": "+-", "×": "x", "·": "*", "−": "-", "–": "-", "—": "-",
     "→": "->", "√": "sqrt ", "∞": "inf", "≈": "~", "∝": "~", "∂": "d", "§": "Sec. ", "‖": "||",
     "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "≠": "!=", "∏": "prod", "∑": "sum",
-    "⟨": "<", "⟩": ">", "λ": "lambda",
+    "⟨": "<", "⟩": ">", "λ": "lambda", "Λ": "Lambda", "∫": "int", "∇": "grad ",
+    "≪": "<<", "≫": ">>", "∈": "in",
 }  # fmt: skip
 # The TeX of statements: symbols, functions, and commands with how many arguments they take.
-_GREEK = {
-    rf"\{name}": unicodedata.lookup(f"GREEK SMALL LETTER {name}")
-    for name in ("beta", "theta", "rho", "sigma", "tau", "phi", "chi")
-} | {r"\lambda": "λ", r"\varepsilon": "ε", r"\varphi": "φ", r"\Sigma": "Σ"}
+_LETTERS = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "mu", "nu", "xi",
+    "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
+)  # fmt: skip
+_GREEK = (
+    {rf"\{name}": unicodedata.lookup(f"GREEK SMALL LETTER {name}") for name in _LETTERS}
+    | {
+        rf"\{name.capitalize()}": unicodedata.lookup(f"GREEK CAPITAL LETTER {name}")
+        for name in ("gamma", "delta", "theta", "sigma", "phi", "psi", "omega")
+    }
+    # Of the last letters Unicode's names are not TeX's.
+    | {r"\lambda": "λ", r"\Lambda": "Λ", r"\varepsilon": "ε", r"\varphi": "φ"}
+)
 _SYMBOLS = {
     r"\partial": "∂", r"\prod": "∏", r"\sum": "∑", r"\langle": "⟨", r"\rangle": "⟩", r"\cdot": "·",
-    r"\dots": "...", r"\ne": "≠", r"\,": " ",
+    r"\dots": "...", r"\ne": "≠", r"\,": " ", r"\|": "‖", r"\ge": "≥", r"\le": "≤", r"\pm": "±",
+    r"\infty": "∞", r"\approx": "≈", r"\sim": "~", r"\to": "→", r"\times": "×", r"\int": "∫",
+    r"\nabla": "∇", r"\propto": "∝", r"\ll": "≪", r"\gg": "≫", r"\in": "∈", r"\{": "(", r"\}": ")",
+    r"\cdots": "...",
 }  # fmt: skip
-_FUNCTIONS = (r"\ln", r"\sinh", r"\cosh", r"\tanh")
+_FUNCTIONS = (
+    r"\ln", r"\exp", r"\sin", r"\cos", r"\tan", r"\sinh", r"\cosh", r"\tanh", r"\min", r"\max",
+    r"\log",
+)  # fmt: skip
 _FORMS: dict[str, tuple[int, Callable[..., str]]] = {
     r"\frac": (2, lambda above, below: f" ({above}/{_bracketed(below)})"),
     r"\binom": (2, " ({} choose {})".format),

@@ -37,7 +37,7 @@ from ledger.__main__ import main
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "_build" / "claims"
 CHAPTERS = ROOT / "chapters"
-SECTIONS = list(dict.fromkeys(claim.section for claim in CLAIMS.values()))
+SECTIONS = list(dict.fromkeys(c.section for c in CLAIMS.values() if c.paper == record.THIS_BOOKS))
 
 
 def evaluate(name):
@@ -456,7 +456,7 @@ def test_the_command_lists_claims_without_measuring(capsys, monkeypatch):
     rows = printed.splitlines()
     assert status == 0 and len(rows) == len(CLAIMS) + 1 and max(map(len, rows)) < 80
     assert "eq-12                    1.3  exact identity paper confirmed" in rows
-    _, printed, _ = run(capsys, "--list", "--json", "--section", "1")
+    _, printed, _ = run(capsys, "--list", "--json", "--paper", "saxe2014", "--section", "1")
     listed = json.loads(printed)
     assert {claim["section"] for claim in listed} == {"1.1", "1.2", "1.3"}
     assert {claim["recorded"] for claim in listed} <= {*VERDICTS, None}
@@ -560,7 +560,7 @@ def test_statements_are_typeset_and_their_names_are_links():
         "See fig-4-spread and $a < b^2$ by `make paper`, 5 % of -3; not fig-4-spreads."
     )
     assert html == (
-        'See <a href="#claim-saxe2014-fig-4-spread">fig-4-spread</a> and '
+        'See <a href="ledger.html#claim-saxe2014-fig-4-spread">fig-4-spread</a> and '
         r'<span class="math notranslate nohighlight">\(a &lt; b^2\)</span> by '
         "<code>make paper</code>, 5\N{NO-BREAK SPACE}% of −3; not fig-4-spreads."
     )
@@ -579,7 +579,8 @@ def test_each_slip_leads_to_the_heading_of_its_erratum():
     addresses = page.places(CHAPTERS)
     for claim in CLAIMS.values():
         derived = page.erratum(claim) in addresses
-        assert derived == (claim.kind == record.SLIP), claim.id
+        printed_here = claim.paper == record.THIS_BOOKS
+        assert derived == (claim.kind == record.SLIP and printed_here), claim.id
     finding = Finding(NO, correction=Amendment("rather $x$", YES))
     result = ledger.Result(ledger.find("sec-1.2-count"), finding, "corrected", 0.1)
     assert 'href="errata.html#erratum-sec-1-2-count"' in page.table([result], addresses)
@@ -658,7 +659,7 @@ def test_links_to_the_paper_lead_to_the_concordance_from_any_page(paper):
 
 
 def test_every_claim_is_about_places_that_the_paper_has(paper):
-    for claim in CLAIMS.values():
+    for claim in (c for c in CLAIMS.values() if c.paper == record.THIS_BOOKS):
         assert set(paper.places_in(claim.where)) <= set(paper.PLACES), claim.id
         assert {f"Eq. {n}" for n in claim.equations} <= set(paper.places_in(claim.where))
 
@@ -690,7 +691,8 @@ def test_the_role_refuses_what_the_paper_does_not_have(paper, text):
 
 def test_badges_show_what_is_on_record_and_link_to_the_ledger(extension):
     ids = [f"saxe2014/{name}" for name in ("eq-24", "eq-26", "eq-26-reach")]
-    shown = extension.badges(ids, "ledger.html", "errata.html")
+    pages = ("ledger.html", "later-ledger.html")
+    shown = extension.badges(ids, pages, "errata.html")
     assert re.findall(r'href="([^"]+)"[^>]*>([^<]+)<', shown) == [
         ("ledger.html#claim-saxe2014-eq-24", "✓"),
         ("ledger.html?ids=eq-26,eq-26-reach", "corrected × 2"),
@@ -699,12 +701,18 @@ def test_badges_show_what_is_on_record_and_link_to_the_ledger(extension):
     assert 'aria-label="confirmed: The coordinates of Eq. 23' in shown
     assert 'aria-label="2 statements corrected"' in shown
     # On a single page every link stays on it.
-    alone = extension.badges(ids, "", "")
+    alone = extension.badges(ids, ("", ""), "")
     assert set(re.findall(r'href="([^"]+)"', alone)) == {
         "#claim-saxe2014-eq-24",
         "#claim-saxe2014-eq-26",
         "#erratum-eq-26",
     }
+    # Claims of other papers are in a ledger of their own, and go by their papers.
+    both = extension.badges([ids[0], "arora2018/end-to-end"], pages, "errata.html")
+    assert re.findall(r'href="([^"]+)"', both) == [
+        "ledger.html#claim-saxe2014-eq-24",
+        "later-ledger.html#claim-arora2018-end-to-end",
+    ]
 
 
 def test_the_role_counts_by_verdict_kind_and_source(extension, monkeypatch):
@@ -717,3 +725,7 @@ def test_the_role_counts_by_verdict_kind_and_source(extension, monkeypatch):
     assert [extension.count(text) for text in asked] == [4, 3, 1, 2, 2, 0]
     with pytest.raises(ValueError, match="no such verdict, kind or source: maybe"):
         extension.count("paper, maybe")
+    claims["b/eq-24"] = claims["saxe2014/eq-24"]._replace(paper="b")
+    verdicts["b/eq-24"] = "corrected"
+    asked = ("all", "ours", "later, ours", "later, ours, corrected", "later, paper")
+    assert [extension.count(text) for text in asked] == [4, 1, 1, 1, 0]

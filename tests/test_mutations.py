@@ -118,6 +118,15 @@ def drive_of_each_mode_alone(function):
     return wrong
 
 
+def reverse_of(function):
+    """Exchange the blocks of the two layers."""
+
+    def wrong(*args, **kwargs):
+        return function(*args, **kwargs)._replace(first=function(*args, **kwargs).last)
+
+    return wrong
+
+
 def slope_of_another_function(function):
     """Send errors back through 1 - h in place of the slope of tanh, 1 - h²."""
 
@@ -164,10 +173,26 @@ MUTATIONS = {
     "an error without its half": (networks, "error", times(2), "eq-9"),
     "a sigmoid twice as fast": (exact, "mode_strength", given(tau=half), "eq-12"),
     "a time without its factor 2": (exact, "learning_time", times(2), "eq-11"),
+    "a chain 1 % too slow": (exact, "chain_learning_time", times(1.01), "chain-time"),
+    "a product 1 per mille too fast": (exact, "end_to_end_velocity", times(1.001), "end-to-end"),
+    "a product of more layers": (
+        exact,
+        "end_to_end_flow",
+        given(n_layers=one_more),
+        "end-to-end-course",
+    ),
     "a depth off by one": (exact, "learning_time", given(n_layers=one_more), "eq-15-time"),
     "a limit off by a per cent": (exact, "infinite_depth_learning_time", times(0.99), "eq-17"),
     "s for 2s": (exact, "unbalanced_learning_time", given(s=half), "eq-26"),
     "another curvature": (exact, "curvature_along_path", given(n_layers=one_more), "eq-37"),
+    "a Riccati solution 1 % too slow": (
+        exact,
+        "three_layer_map",
+        given(tau=one_per_cent_more),
+        "riccati",
+    ),
+    "an overlap of the other layer": (exact, "three_layer_grams", reverse_of, "domine2024/kernel"),
+    "a kernel without one layer": (networks, "tangent_kernel", times(0.5), "domine2024/kernel"),
     "a Newton step backwards": (exact, "newton_step", times(-1), "eq-40"),
     "a rate too high": (exact, "optimal_learning_rate", times(1.5), "eq-41"),
     "white inputs": (exact, "mode_strength", given(d=lambda _: 1.0), "app-e-depth"),
@@ -210,6 +235,8 @@ MUTATIONS = {
         "fig-6a-right",
     ),
     "a map off by a per mille": (mean_field, "variance_map", times(1.001), "eq-48"),
+    "correlations off by a tenth": (mean_field, "correlation_map", times(0.9), "correlation-map"),
+    "a wider ordered phase": (mean_field, "critical_gain", times(1.2), "two-phases"),
     "another critical gain": (
         mean_field,
         "fixed_point",
@@ -226,6 +253,18 @@ MUTATIONS = {
     "more by chance": (consistency, "consistency", likelier, "fig-5-chance-level"),
     "rotations that QR prefers": (random_matrices, "haar", lambda _: qr_as_it_is, "fig-6a-right"),
     "a density 2 % too high": (spectra, "fuss_catalan_density", times(1.02), "fig-6b-bars"),
+    "rectangular factors of one width more": (
+        spectra,
+        "rectangular_log_density",
+        given(layer_sizes=lambda sizes: (*sizes, sizes[0])),
+        "no-isometry",
+    ),
+    "exponents a tenth too large": (
+        spectra,
+        "lyapunov_exponents",
+        times(1.1),
+        "newman1986/exponents",
+    ),
     "a stretch 1 % too large": (mean_field, "stretch_factor", times(1.01), "fig-7-mean"),
     "moments of another gain": (
         mean_field,
@@ -326,6 +365,24 @@ MUTATIONS = {
         "frictionless_mode_strength",
         given(tau=one_per_cent_more),
         "sec-5-frictionless",
+    ),
+    "a noise 5 % larger": (
+        exact,
+        "generalisation_error",
+        given(noise_variance=lambda x: 1.05 * x),
+        "advani2020/best-time",
+    ),
+    "a best time 1 % late": (
+        exact,
+        "optimal_stopping_time",
+        times(1.01),
+        "advani2020/best-time",
+    ),
+    "modes of a larger noise": (
+        exact,
+        "noisy_modes",
+        given(scale=lambda x: 1.05 * x),
+        "lampinen2019/noisy-modes",
     ),
     "another threshold of dropout": (
         exact,
