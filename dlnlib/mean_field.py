@@ -24,6 +24,7 @@ from scipy.special import expit
 
 from dlnlib import _checks, _jacobian_law
 from dlnlib._docs import fill
+from dlnlib._quadrature import tanh_sinh
 from dlnlib._typing import Array
 from dlnlib.nonlinearities import NONLINEARITIES, Function, Nonlinearity, NonlinearityLike
 
@@ -159,7 +160,7 @@ def variance_map(
     >>> print(variance_map([0.01, 1.0, 100.0], gain=1.0).round(6))
     [0.009805 0.394294 0.920537]
     """
-    q, gain, bias = _variances_gains_and_biases(q, gain, bias)
+    q, gain, bias = _not_negative(q=q, gain=gain, bias=bias)
     return _mapped(q, gain, bias, _checked(q, nonlinearity))[()]
 
 
@@ -203,7 +204,7 @@ def variance_map_derivative(
     >>> print(variance_map_derivative([0.0, 1.0], gain=1.1).round(6))
     [1.21     0.219975]
     """
-    q, gain = _variances_and_gains(q, gain)
+    q, gain = _not_negative(q=q, gain=gain)
     f = _checked(q, nonlinearity)
     # Close enough to zero for the limit, far enough for a function without phi(0) = 0, of which
     # large numbers cancel.
@@ -254,7 +255,7 @@ def stretch_factor(
     >>> print(stretch_factor([0.0, 1.0], gain=1.0).round(6))
     [1.       0.464403]
     """
-    q, gain = _variances_and_gains(q, gain)
+    q, gain = _not_negative(q=q, gain=gain)
     f = _checked(q, nonlinearity)
     return _gained(gain, *_mean_square(f.slope, q, f.kinks))[()]
 
@@ -302,9 +303,7 @@ def fixed_point(
     >>> print(fixed_point(gain=[0.9, 1.0, 1.01, 1.1]).round(6))
     [0.       0.       0.010133 0.11275 ]
     """
-    gain, bias = _checks.broadcast(
-        gain=_checks.not_negative("gain", gain), bias=_checks.not_negative("bias", bias)
-    )
+    gain, bias = _not_negative(gain=gain, bias=bias)
     f = _checked(_VARIANCES, nonlinearity)
     with np.errstate(over="ignore"):
         grows, bracket = _end_of_growth(gain, bias, f)
@@ -369,7 +368,7 @@ def correlation_map(
     """
     c = _checks.finite("c", c)
     _checks.require("c", c, np.abs(c) <= 1, "must be from -1 to 1")
-    q, gain, bias = _variances_gains_and_biases(_checks.positive("q", q), gain, bias)
+    q, gain, bias = _not_negative(q=_checks.positive("q", q), gain=gain, bias=bias)
     c, q, gain, bias = _checks.broadcast(c=c, q=q, gain=gain, bias=bias)
     f = _checked(q, nonlinearity)
     after = _mapped(q, gain, bias, f)
@@ -419,9 +418,7 @@ def correlation_fixed_point(
     >>> print(correlation_fixed_point(gain=[1.0, 2.0], bias=0.3).round(6))
     [1.       0.263895]
     """
-    gain, bias = _checks.broadcast(
-        gain=_checks.not_negative("gain", gain), bias=_checks.not_negative("bias", bias)
-    )
+    gain, bias = _not_negative(gain=gain, bias=bias)
     f = Nonlinearity.of(nonlinearity)
     q = np.asarray(fixed_point(gain=gain, bias=bias, nonlinearity=f))
     _checks.require("gain", gain, q > 0, "must let activities live, or bias be positive")
@@ -543,7 +540,7 @@ def layer_variances(
     >>> print(layer_variances(4.0, n_layers=5, gain=1.0).round(4))
     [4.     0.6353 0.3137 0.2034 0.1491]
     """
-    q, gain, bias = _variances_gains_and_biases(q, gain, bias)
+    q, gain, bias = _not_negative(q=q, gain=gain, bias=bias)
     n_layers, f = _checks.count("n_layers", n_layers), Nonlinearity.of(nonlinearity)
     variances = np.empty((n_layers, *q.shape))
     variances[0] = q
@@ -614,7 +611,7 @@ def jacobian_moments(
     """
     n_factors = _checks.count("n_layers", n_layers, least=2) - 1
     v = _spread_of_weights(ensemble)
-    q, gain, bias = _variances_gains_and_biases(q, _checks.positive("gain", gain), bias)
+    q, gain, bias = _not_negative(q=q, gain=_checks.positive("gain", gain), bias=bias)
     q = layer_variances(q, n_layers=n_factors, gain=gain, bias=bias, nonlinearity=nonlinearity)
     f = _checked(q, nonlinearity)
 
@@ -724,22 +721,8 @@ def jacobian_spectrum(
     return LimitingSpectrum(*(a.reshape(log_s.shape)[()] for a in (density, cdf, error)))
 
 
-def _variances_and_gains(q: ArrayLike, gain: ArrayLike) -> tuple[Array, Array]:
-    q, gain = _checks.broadcast(
-        q=_checks.not_negative("q", q), gain=_checks.not_negative("gain", gain)
-    )
-    return q, gain
-
-
-def _variances_gains_and_biases(
-    q: ArrayLike, gain: ArrayLike, bias: ArrayLike
-) -> tuple[Array, Array, Array]:
-    q, gain, bias = _checks.broadcast(
-        q=_checks.not_negative("q", q),
-        gain=_checks.not_negative("gain", gain),
-        bias=_checks.not_negative("bias", bias),
-    )
-    return q, gain, bias
+def _not_negative(**values: ArrayLike) -> tuple[Array, ...]:
+    return _checks.broadcast(**{name: _checks.not_negative(name, x) for name, x in values.items()})
 
 
 def _mapped(q: Array, gain: Array, bias: Array, f: Nonlinearity) -> Array:
@@ -769,7 +752,7 @@ def _mean_square_difference(c: float, q: float, f: Nonlinearity) -> float:
     root, half = math.sqrt(q), math.acos(c) / 2
     bends = np.unique([0.0, *f.kinks])
     radii = _radii(bends, root, half)
-    share, weight = _tanh_sinh(16)
+    share, weight = _nodes_and_weights(16)
     r = (radii[:-1, None] + np.diff(radii)[:, None] * share).ravel()
     p = (np.diff(radii)[:, None] * weight).ravel() * r * np.exp(-(r**2) / 2)
     # Angles from the line between u and v, to one side of it: the other has the same squares.
@@ -780,7 +763,7 @@ def _mean_square_difference(c: float, q: float, f: Nonlinearity) -> float:
     ends = np.sort(np.minimum(ends, 2 * np.pi - ends), axis=1)
     ends = np.pad(ends, ((0, 0), (1, 1)), constant_values=(0.0, np.pi))
     widths = np.diff(ends, axis=1)
-    share, weight = _tanh_sinh(14)
+    share, weight = _nodes_and_weights(14)
     theta = ends[:, :-1, None] + widths[..., None] * share
     u, v = (root * r[:, None, None] * np.cos(theta + turn) for turn in (half, -half))
     squares = (_of(f.function, u) - _of(f.function, v)) ** 2
@@ -800,12 +783,10 @@ def _radii(bends: Array, root: float, half: float) -> Array:
 
 
 @lru_cache(maxsize=4)
-def _tanh_sinh(n: int) -> tuple[Array, Array]:
-    """Return nodes and weights on [0, 1] of a rule for functions that bend at its ends."""
-    x = np.arange(-16 * n // 5, 16 * n // 5 + 1) / n
-    q = np.exp(-np.pi * np.abs(np.sinh(x)))
-    near = q / (1 + q)
-    return np.where(x < 0, near, 1 - near), np.pi / n * np.cosh(x) * near / (1 + q)
+def _nodes_and_weights(n: int) -> tuple[Array, Array]:
+    """Return a rule on [0, 1] for functions that bend at its ends."""
+    near, near_end, weights = tanh_sinh(n, 3.2)
+    return np.where(near_end, 1 - near, near), weights
 
 
 def _spread_of_weights(ensemble: str) -> int:

@@ -50,7 +50,7 @@ def test_every_room_has_a_floor_and_the_wing_that_the_library_says():
         assert {room for said, room in table if said == name} == wing(name) & public
     # Of the private rooms these alone are ground floor, and one draws.
     private = rooms - public - wing("theory") - wing("simulation")
-    assert private == {"_checks", "_docs", "_figures", "_fingerprint", "_typing"}
+    assert private == {"_checks", "_docs", "_figures", "_fingerprint", "_quadrature", "_typing"}
 
 
 def test_rooms_are_imported_at_their_first_use():

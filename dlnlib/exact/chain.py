@@ -6,13 +6,13 @@ the strength :math:`a` of the smallest layer tells those of all others. Its time
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlnlib._checks import broadcast, finite, not_negative, positive, require
+from dlnlib._quadrature import tanh_sinh
 from dlnlib._typing import Array
 from dlnlib.exact._arguments import closed_form, each, require_in_range, require_reachable
 
@@ -22,6 +22,8 @@ __all__ = ["chain_learning_time"]
 _LARGEST = 1e150
 # The integrand has a scale of one in the logarithm of a strength; nodes lie closer than this.
 _SPACING = 0.3
+# Nodes come within 1e-48 of an end: where a strength ends next to s, all time passes near it.
+_REACH = 4.25
 
 
 @closed_form
@@ -119,7 +121,7 @@ def _time(a: Array, roots: Array, u0: Array, uf: Array, s: Array) -> Array:
     r = _log_step(base, roots, np.log(np.abs(uf / np.where(same, u0, np.hypot(roots, 1).prod(0)))))
     af = np.copysign(base * np.exp(r), uf)
     n = max(48, int(np.pi / 4 / _SPACING * np.abs(r[same]).max(initial=0)), 128 * (not same.all()))
-    near, near_end, weights = (_column(x, a.ndim) for x in _tanh_sinh(n))
+    near, near_end, weights = (_column(x, a.ndim) for x in tanh_sinh(n, _REACH))
     # How far, in its logarithm, a node is from the end; and how far it is from zero.
     along = np.where(near_end, -near, near - 1) * r
     x = np.where(near_end, 1 - near, near)
@@ -163,14 +165,6 @@ def _log_step(a: Array, roots: Array, rho: Array) -> Array:
         if not (np.abs(step) > 1e-8 * np.abs(r)).any():  # the next would be a square of it
             break
     return r
-
-
-@lru_cache(maxsize=8)
-def _tanh_sinh(n: int) -> tuple[Array, NDArray[np.bool_], Array]:
-    """Return distances to the nearer end of [0, 1], whether that is the right one, and weights."""
-    x = np.arange(-17 * n // 4, 17 * n // 4 + 1) / n
-    q = np.exp(-np.pi * np.abs(np.sinh(x)))
-    return q / (1 + q), x > 0, np.pi / n * np.cosh(x) * q / (1 + q) ** 2
 
 
 def _column(x: NDArray[Any], n_axes: int) -> NDArray[Any]:
