@@ -12,8 +12,13 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from dlnlib.book import table
 from ledger import CLAIMS
 from ledger.page import parts_of, places
+from ledger.record import THIS_BOOKS
+
+# The works that cite the paper, with the place of it that they go on from.
+WORKS = table(Path(__file__).parents[1] / "chapters" / "data" / "works.csv")
 
 # Every place of the paper that has a name, with what it holds.
 SECTIONS = {
@@ -129,7 +134,8 @@ def places_in(text):
 
 def claims_about(place):
     """Return the claims about a place; of a panel that has none, those about its figure."""
-    if found := [claim for claim in CLAIMS.values() if place in places_in(claim.where)]:
+    claims = [claim for claim in CLAIMS.values() if claim.paper == THIS_BOOKS]
+    if found := [claim for claim in claims if place in places_in(claim.where)]:
         return found
     parent = re.sub(f"(?<=\\d|[A-C]) ({'|'.join(PANELS)})$", "", place)
     return [] if parent == place else claims_about(parent)
@@ -139,14 +145,16 @@ def row(place, addresses):
     """Return the row of a place in the concordance, as Markdown."""
     claims = claims_about(place)
     labels = (label_of(place), *HOMES.get(place, ()), *(claim.label for claim in claims))
-    links = [link(label) for label in dict.fromkeys(labels) if label in addresses]
+    links = ", ".join(link(label) for label in dict.fromkeys(labels) if label in addresses)
+    if then := [link(work["place"]) for work in WORKS if work["extends"] == place]:
+        links += f"; then {', '.join(then)}"
     said = PLACES[place]
     if place in EQUATIONS:
         stated = [c for c in claims if int(place.split()[1]) in c.equations]
         said = parts_of(stated[0].statement)[0].rstrip(".").replace("|", r"\vert ")
     names = ",".join(claim.name for claim in claims)
     verdicts = f"{{verdicts}}`{names}`" if names else ""
-    return f"| {{paper-item}}`{place}` | {said} | {', '.join(links)} | {verdicts} |"
+    return f"| {{paper-item}}`{place}` | {said} | {links} | {verdicts} |"
 
 
 def link(label):

@@ -13,18 +13,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ledger import CLAIMS, Check, Claim, Result, evaluate, find, recorded_verdicts, summary
-from ledger.record import CHECKOUT, NOT_CONFIRMED, OURS, RECORD, missing_tables
+from ledger.record import CHECKOUT, NOT_CONFIRMED, OURS, RECORD, THIS_BOOKS, missing_tables
 from ledger.spelling import legible, make_legible, outcome, plain
 
 __all__ = ["main"]
 
 _HELP = """\
-Measure statements of the paper, and ours about it, and compare the verdicts
-with those on record. All of them take about two minutes, most of it for
-Figs. 3 to 7; most take less than a second alone.
+Measure statements of the paper and of later ones, and ours about them, and
+compare the verdicts with those on record. All of them take about two minutes,
+most of it for the paper's Figs. 3 to 7; most take less than a second alone.
 
 sections: {sections}
---section 1 means 1.1, 1.2 and so on.
+--section 1 means 1.1, 1.2 and so on; that of a later paper is - where we do
+not know it.
 
 examples:
   python -m ledger --list
@@ -112,10 +113,14 @@ def _results(claims: Iterable[Claim], cache: str | None) -> Iterator[tuple[Claim
 
 
 def _selected(paper: str | None, section: str | None, names: list[str]) -> list[Claim]:
-    """Return the claims about a paper, of a section, or those of them that are named."""
+    """Return the claims about a paper, of a section, or those of them that are named.
+
+    A section without a paper is one of the paper that this book is about.
+    """
     claims = list(CLAIMS.values())
-    if paper is not None:
-        claims = _kept(claims, "paper", paper, [c.paper == paper for c in claims])
+    if paper is not None or section is not None:
+        about = paper or THIS_BOOKS
+        claims = _kept(claims, "paper", about, [c.paper == about for c in claims])
     if section is not None:
         wanted = section.lower()
         inside = [f"{c.section}.".lower().startswith(f"{wanted}.") for c in claims]
@@ -151,7 +156,8 @@ def _changed(verdicts: dict[str, str]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    sections = ", ".join(dict.fromkeys(claim.section for claim in CLAIMS.values()))
+    here = (claim.section for claim in CLAIMS.values() if claim.paper == THIS_BOOKS)
+    sections = ", ".join(dict.fromkeys(here))
     parser = argparse.ArgumentParser(
         "python -m ledger",
         description=_HELP.format(sections=sections),
@@ -161,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--list", action="store_true", help="list claims and recorded verdicts, measure nothing")
     add("--id", nargs="+", default=[], metavar="ID", help="only these, with all there is to know")
-    add("--section", help="only those of a section or appendix")
+    add("--section", help="only those of a section, by default of saxe2014")
     add("--paper", help="only those about a paper, such as saxe2014")
     add("--json", action="store_true", help="print JSON, whose infinite numbers are strings")
     add("--record", action="store_true", help="put the verdicts on record, and say what changed")

@@ -46,7 +46,12 @@ TARGETS = {
     r"^:label: (eq-[\w-]+)$": "equation-{}",
     r"^:label: (thm-[\w-]+)$": "{}",
 }
-_NAMES = {claim.short: claim.anchor for claim in CLAIMS.values() if claim.paper == THIS_BOOKS}
+# A name without a hyphen may be a plain word.
+_NAMES = {
+    claim.short: claim.anchor
+    for claim in CLAIMS.values()
+    if claim.paper == THIS_BOOKS and "-" in claim.short
+}
 # Mathematics, code, and names of claims, in a statement.
 _MARKED = re.compile(
     r"\$(?P<tex>[^$]+)\$|`(?P<code>[^`]+)`|(?<![\w.-])(?P<name>"

@@ -46,6 +46,7 @@ __all__ = [
     "fingerprint",
     "in_order",
     "missing_tables",
+    "on_record",
     "passes",
     "read_table",
     "recorded_verdicts",
@@ -154,7 +155,7 @@ class Claim(NamedTuple):
     where : str
         Its place in the paper.
     section : str
-        Section or appendix of the paper.
+        Section or appendix of the paper; a dash where it is not known.
     statement : str
         What is claimed, in the reading that is tested.
     kind : str
@@ -247,7 +248,7 @@ def claim(
     statement : str
         What is claimed, in our words, in the reading that is tested.
     section : str
-        Section or appendix of the paper.
+        Section or appendix of the paper; a dash where it is not known.
     kind : str
         One of ``IDENTITY``, ``NUMBER``, ``SCALING``, ``QUALITATIVE``, ``SLIP``, ``FIGURE``.
     label : str, optional
@@ -545,6 +546,43 @@ def evaluate(claim: Claim, *, cache: str | PathLike[str] | None = None) -> Resul
         scratch.write_text(json.dumps([found, result.seconds]), "utf8")
         scratch.replace(kept)
     return result
+
+
+def on_record(claims: Iterable[Claim], *, cache: str | PathLike[str] | None = None) -> list[Result]:
+    """Measure claims, and require the verdicts on record.
+
+    Parameters
+    ----------
+    claims : iterable of Claim
+        The claims.
+    cache : path, optional
+        As for `evaluate`.
+
+    Returns
+    -------
+    list of Result
+        Measurements and verdicts.
+
+    Raises
+    ------
+    ValueError
+        If a verdict is not the one on record.
+
+    Examples
+    --------
+    >>> from ledger import find, on_record
+    >>> on_record([find("eq-12")])[0].verdict
+    'confirmed'
+    """
+    known = recorded_verdicts()
+    results = [evaluate(claim, cache=cache) for claim in claims]
+    for claim, _, found, _ in results:
+        if found != known.get(claim.id):
+            raise ValueError(
+                f"claims must have the verdicts on record: {claim.id} is {found}, "
+                f"on record {known.get(claim.id, 'not yet')}"
+            )
+    return results
 
 
 def recorded_verdicts() -> dict[str, str]:

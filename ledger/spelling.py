@@ -30,7 +30,7 @@ _ASCII = {
     "→": "->", "√": "sqrt ", "∞": "inf", "≈": "~", "∝": "~", "∂": "d", "§": "Sec. ", "‖": "||",
     "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "≠": "!=", "∏": "prod", "∑": "sum",
     "⟨": "<", "⟩": ">", "λ": "lambda", "Λ": "Lambda", "∫": "int", "∇": "grad ",
-    "≪": "<<", "≫": ">>", "∈": "in",
+    "≪": "<<", "≫": ">>", "∈": "in", "⊙": " x ",
 }  # fmt: skip
 # The TeX of statements: symbols, functions, and commands with how many arguments they take.
 _LETTERS = (
@@ -51,7 +51,7 @@ _SYMBOLS = {
     r"\dots": "...", r"\ne": "≠", r"\,": " ", r"\|": "‖", r"\ge": "≥", r"\le": "≤", r"\pm": "±",
     r"\infty": "∞", r"\approx": "≈", r"\sim": "~", r"\to": "→", r"\times": "×", r"\int": "∫",
     r"\nabla": "∇", r"\propto": "∝", r"\ll": "≪", r"\gg": "≫", r"\in": "∈", r"\{": "(", r"\}": ")",
-    r"\cdots": "...",
+    r"\;": " ", r"\ell": "l", r"\cdots": "...", r"\odot": "⊙", r"\top": "T", r"\star": "*",
 }  # fmt: skip
 _FUNCTIONS = (
     r"\ln", r"\exp", r"\sin", r"\cos", r"\tan", r"\sinh", r"\cosh", r"\tanh", r"\min", r"\max",
@@ -63,6 +63,9 @@ _FORMS: dict[str, tuple[int, Callable[..., str]]] = {
     r"\dot": (1, " d{}/dt".format),
     r"\sqrt": (1, lambda inside: f"√{_bracketed(inside)}"),
     r"\mathrm": (1, "{}".format),
+    r"\mathbf": (1, "{}".format),
+    r"\hat": (1, "{}^".format),
+    r"\bar": (1, "{}~".format),
 }
 _RAISED = str.maketrans("-0123456789T", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -247,6 +247,29 @@ def test_the_ledger_takes_filters_from_its_address(browser, address):
         assert page.locator(f"[id='{place}']").is_visible()
 
 
+def test_the_table_of_works_is_filtered_and_its_address_keeps_that(browser, address):
+    url = f"{address}chapters/built.html"
+    rows = ".works tbody tr"
+    with opened(browser, url, home=address, viewport=PHONE) as (page, trouble, _):
+        everything = page.locator(rows).count()
+        page.get_by_label("every idea").select_option("spectral bias")
+        page.get_by_label("executed or not").select_option("stand-in")
+        shown = page.locator(f"{rows}:visible").all_inner_texts()
+        assert 0 < len(shown) < everything
+        assert all("spectral bias" in row and "stand-in" in row for row in shown)
+        assert page.locator(".ledger-filter output").inner_text() == f"{len(shown)} of {everything}"
+        kept = page.url
+        trouble += sideways_trouble(page)
+        report("works", trouble)
+    with opened(browser, kept, home=address) as (page, *_):
+        assert page.locator(f"{rows}:visible").count() == len(shown)
+        page.get_by_label("filter by words").fill("graph nowhere")
+        assert page.locator(f"{rows}:visible").count() == 0
+        page.get_by_role("button", name="show all").click()
+        assert page.locator(f"{rows}:visible").count() == everything
+        assert page.url == url
+
+
 def linked(page, kind):
     """Return a visible link of the text to an equation, a figure or an entry."""
     links = page.locator(f".bd-article a.reference.internal[href*='{kind}']")
