@@ -13,7 +13,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ledger import CLAIMS, Check, Claim, Result, evaluate, find, recorded_verdicts, summary
-from ledger.record import CHECKOUT, NOT_CONFIRMED, OURS, RECORD, THIS_BOOKS, missing_tables
+from ledger.record import (
+    CHECKOUT,
+    NOT_CONFIRMED,
+    OURS,
+    RECORD,
+    THIS_BOOKS,
+    changed,
+    missing_tables,
+)
 from ledger.spelling import legible, make_legible, outcome, plain
 
 __all__ = ["main"]
@@ -84,14 +92,14 @@ def _measure(claims: list[Claim], options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=1, allow_nan=False))
     elif not options.id:
         print("", *map(_wrapped, summary(claims, verdicts).split("\n")), sep="\n")
-    changed = _changed(verdicts)
-    for line in changed:
+    news = changed(verdicts)
+    for line in news:
         print(line, file=sys.stderr)
     if options.record:
         _record(verdicts)
-        print(f"{len(changed)} of {len(verdicts)} verdicts were not on record", file=sys.stderr)
+        print(f"{len(news)} of {len(verdicts)} verdicts were not on record", file=sys.stderr)
         return 0
-    return 1 if changed else 0 if verdicts else 3
+    return 1 if news else 0 if verdicts else 3
 
 
 def _results(claims: Iterable[Claim], cache: str | None) -> Iterator[tuple[Claim, Result | None]]:
@@ -142,16 +150,6 @@ def _kept(claims: list[Claim], title: str, wanted: str, inside: list[bool]) -> l
         there = ", ".join(dict.fromkeys(getattr(claim, title) for claim in claims))
         raise ValueError(f"no {title} {wanted!r} in the ledger, which has {there}")
     return [claim for claim, is_inside in zip(claims, inside, strict=True) if is_inside]
-
-
-def _changed(verdicts: dict[str, str]) -> list[str]:
-    """Say which verdicts are not those on record."""
-    known = recorded_verdicts()
-    return [
-        f"{name}: {verdict}, on record {known.get(name, 'not yet')}"
-        for name, verdict in verdicts.items()
-        if verdict != known.get(name)
-    ]
 
 
 def _parser() -> argparse.ArgumentParser:

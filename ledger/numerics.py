@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import differentiate
+from scipy.optimize import brentq
 
 from dlnlib import correlations, datasets, networks, training
 from dlnlib._typing import Array, Weights
@@ -27,6 +28,7 @@ __all__ = [
     "gaussian_spread",
     "hessian",
     "jacobian",
+    "least_rate_of_loss",
     "pair_flow",
     "relative_error",
     "slope",
@@ -91,6 +93,20 @@ def chain(layers: ArrayLike) -> Weights:
 def exponent(x: ArrayLike, y: ArrayLike) -> float:
     """Fit a power law."""
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def least_rate_of_loss(n_matrices: float) -> float:
+    """Return the least rate, over 1 / curvature, at which a step from below overshoots to zero.
+
+    The highest point that the map of a mode of equal layers reaches from [0, 1] has to be mapped
+    to zero. It is reached from a distance to 1 of the order of 1 / `n_matrices`.
+    """
+    L, x = n_matrices, 1 - np.linspace(0, min(2, n_matrices), 20_001) / n_matrices
+
+    def step(x: Any, rate: float) -> Any:
+        return x + rate / L * x ** (L - 1) * (1 - x**L)
+
+    return float(brentq(lambda rate: step(step(x, rate).max(), rate), 2, 60))
 
 
 def pair_flow(

@@ -39,6 +39,7 @@ __all__ = [
     "afresh",
     "at_least",
     "at_most",
+    "changed",
     "claim",
     "claims_of",
     "equal",
@@ -574,15 +575,20 @@ def on_record(claims: Iterable[Claim], *, cache: str | PathLike[str] | None = No
     >>> on_record([find("eq-12")])[0].verdict
     'confirmed'
     """
-    known = recorded_verdicts()
     results = [evaluate(claim, cache=cache) for claim in claims]
-    for claim, _, found, _ in results:
-        if found != known.get(claim.id):
-            raise ValueError(
-                f"claims must have the verdicts on record: {claim.id} is {found}, "
-                f"on record {known.get(claim.id, 'not yet')}"
-            )
+    if news := changed({result.claim.id: result.verdict for result in results}):
+        raise ValueError(f"claims must have the verdicts on record: {'; '.join(news)}")
     return results
+
+
+def changed(verdicts: Mapping[str, str]) -> list[str]:
+    """Say which verdicts are not those on record."""
+    known = recorded_verdicts()
+    return [
+        f"{name}: {found}, on record {known.get(name, 'not yet')}"
+        for name, found in verdicts.items()
+        if found != known.get(name)
+    ]
 
 
 def recorded_verdicts() -> dict[str, str]:

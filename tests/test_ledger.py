@@ -491,6 +491,13 @@ def test_the_help_says_what_there_is(capsys):
         assert word in printed
 
 
+def test_verdicts_that_are_not_those_on_record_stop_a_page():
+    assert ledger.on_record([ledger.find("eq-24")])[0].verdict == "confirmed"
+    broken = ledger.find("eq-24")._replace(measure=lambda: NO)
+    with pytest.raises(ValueError, match="eq-24: not confirmed, on record confirmed"):
+        ledger.on_record([broken])
+
+
 def test_the_command_fails_if_a_verdict_changed(capsys, monkeypatch):
     broken = ledger.find("eq-24")._replace(measure=lambda: NO)
     monkeypatch.setitem(CLAIMS, broken.id, broken)

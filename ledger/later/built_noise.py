@@ -8,7 +8,16 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from dlnlib import correlations, networks
-from ledger.numerics import DIFFERENCES, FLOW, Array, as_vector, chain, exponent, relative_error
+from ledger.numerics import (
+    DIFFERENCES,
+    FLOW,
+    Array,
+    as_vector,
+    chain,
+    exponent,
+    least_rate_of_loss,
+    relative_error,
+)
 from ledger.record import (
     IDENTITY,
     OURS,
@@ -188,20 +197,9 @@ def rate_of_loss() -> Check:
     depths = np.logspace(2, 6, 5)
     # With W e^W = 2L, in logarithms.
     lambert = [brentq(lambda w, n=n: w + np.log(w) - np.log(2 * n), 0.1, 30) for n in depths]
-    found = [_least_rate_of_loss(n) for n in depths]
+    found = [least_rate_of_loss(n) for n in depths]
     reason = "the relation holds at large depth"
     return equal(exponent(2 * np.array(lambert), found), 1, Tolerance(0.03, reason))
-
-
-def _least_rate_of_loss(L: float) -> float:
-    y = np.linspace(0.3, 2, 20_001)
-
-    def lowest(rate: float) -> float:
-        x = 1 - y / L
-        top = (x + rate / L * x ** (L - 1) * (1 - x**L)).max()
-        return float(top + rate / L * top ** (L - 1) * (1 - top**L))
-
-    return brentq(lowest, 2, 60)
 
 
 # ---- escape by noise

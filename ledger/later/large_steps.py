@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlnlib import correlations, exact, initial_conditions, training
-from ledger.numerics import ROUNDING, Array, whitened_mnist
+from ledger.numerics import ROUNDING, Array, least_rate_of_loss, whitened_mnist
 from ledger.record import (
     FIGURE,
     IDENTITY,
@@ -120,27 +120,12 @@ def drawn_rates_lose_no_mode() -> Check:
     printed = read_table("printed/fig4.csv")
     return at_most(
         max(
-            rate * (n - 1) * d * (s / d) ** (2 - 2 / (n - 1)) / _least_rate_of_loss(int(n) - 1)
+            rate * (n - 1) * d * (s / d) ** (2 - 2 / (n - 1)) / least_rate_of_loss(int(n) - 1)
             for n, rate in zip(printed["n_layers"], printed["rate"], strict=True)
         ),
         1,
         "beyond it a step can go past zero",
     )
-
-
-def _least_rate_of_loss(L: int) -> float:
-    """Return the least rate, in units of the curvature, at which a step from below overshoots to 0.
-
-    The highest point that the map reaches from [0, 1] has to be mapped to zero.
-    """
-    x = np.linspace(0, 1, 20_001)
-    low, high = 2.0, 20.0
-    while high - low > 1e-9:
-        gamma = (low + high) / 2
-        top = (x + gamma / L * x ** (L - 1) * (1 - x**L)).max()
-        lost = top + gamma / L * top ** (L - 1) * (1 - top**L) < 0
-        low, high = (low, gamma) if lost else (gamma, high)
-    return low
 
 
 @claim(
